@@ -1,1 +1,8 @@
+//! fluxgen compiles one TOML file into the committed `clusters/<name>` trees that Flux syncs.
+//!
+//! The one picture: load -> resolve -> expand -> validate -> link -> check -> emit; then, at the
+//! edge, compare, write and commit.
 
+pub mod diagnostic;
+pub mod node;
+pub mod source;

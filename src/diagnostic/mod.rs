@@ -1,0 +1,217 @@
+//! What fluxgen has to say about a project: plain data, rendered elsewhere.
+
+use indexmap::IndexMap;
+
+use crate::source::Span;
+
+/// A finding: what is wrong, where, and what to do about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagnostic {
+    /// A kebab-case name that states the fault: `dangling-source-ref`.
+    pub code: &'static str,
+    pub severity: Severity,
+    /// A lower-case fragment without a full stop.
+    pub message: String,
+    /// The first label is where the fault is; others are what it should have met.
+    pub labels: Vec<Label>,
+    /// Why it matters, where that is not plain.
+    pub notes: Vec<String>,
+    /// What to type, in the imperative.
+    pub help: Vec<String>,
+    /// The clusters it holds for; empty where it holds for the whole project.
+    pub clusters: Vec<String>,
+    pub fix: Option<Fix>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    Error,
+    Warning,
+    /// Something said aloud that is no fault: what was not checked.
+    Note,
+}
+
+/// A place and what there is to say about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    pub span: Span,
+    /// May be empty.
+    pub message: String,
+}
+
+/// A replacement of a range of the TOML file that mends the fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    pub span: Span,
+    pub replacement: String,
+}
+
+impl Severity {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        }
+    }
+}
+
+impl Diagnostic {
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Error, message)
+    }
+
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Warning, message)
+    }
+
+    pub fn note(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Note, message)
+    }
+
+    fn new(code: &'static str, severity: Severity, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity,
+            message: message.into(),
+            labels: Vec::new(),
+            notes: Vec::new(),
+            help: Vec::new(),
+            clusters: Vec::new(),
+            fix: None,
+        }
+    }
+
+    /// Points at a place; the first call names the place of the fault. Built-in places are left out.
+    pub fn at(mut self, span: Span, message: impl Into<String>) -> Self {
+        if !span.is_built_in() {
+            self.labels.push(Label {
+                span,
+                message: message.into(),
+            });
+        }
+        self
+    }
+
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    pub fn in_cluster(mut self, cluster: impl Into<String>) -> Self {
+        self.clusters.push(cluster.into());
+        self
+    }
+
+    pub fn with_fix(mut self, span: Span, replacement: impl Into<String>) -> Self {
+        self.fix = Some(Fix {
+            span,
+            replacement: replacement.into(),
+        });
+        self
+    }
+
+    /// Where the fault is, if it is in a file.
+    pub fn primary(&self) -> Option<Span> {
+        self.labels.first().map(|label| label.span)
+    }
+}
+
+/// The findings of a run. The same finding in many clusters is one finding with their names.
+#[derive(Debug, Clone, Default)]
+pub struct Diagnostics {
+    found: IndexMap<Key, Diagnostic>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    code: &'static str,
+    message: String,
+    primary: Option<Span>,
+}
+
+impl Diagnostics {
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        let key = Key {
+            code: diagnostic.code,
+            message: diagnostic.message.clone(),
+            primary: diagnostic.primary(),
+        };
+        match self.found.entry(key) {
+            indexmap::map::Entry::Vacant(entry) => {
+                entry.insert(diagnostic);
+            }
+            indexmap::map::Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                for cluster in diagnostic.clusters {
+                    if !known.clusters.contains(&cluster) {
+                        known.clusters.push(cluster);
+                    }
+                }
+            }
+        }
+    }
+
+    pub fn extend(&mut self, others: impl IntoIterator<Item = Diagnostic>) {
+        for diagnostic in others {
+            self.push(diagnostic);
+        }
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    pub fn count(&self, severity: Severity) -> usize {
+        self.iter()
+            .filter(|diagnostic| diagnostic.severity == severity)
+            .count()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.found.values()
+    }
+
+    pub fn retain(&mut self, mut keep: impl FnMut(&Diagnostic) -> bool) {
+        self.found.retain(|_, diagnostic| keep(diagnostic));
+    }
+
+    /// In the order of the text, findings without a place first: the order people read them in.
+    pub fn into_sorted(self) -> Vec<Diagnostic> {
+        let mut all: Vec<_> = self.found.into_values().collect();
+        all.sort_by_key(|diagnostic| {
+            let primary = diagnostic.primary();
+            (primary.is_some(), primary, diagnostic.severity)
+        });
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_fault_in_two_clusters_is_told_once() {
+        let mut found = Diagnostics::default();
+        found.push(Diagnostic::error("x", "wrong").in_cluster("a"));
+        found.push(Diagnostic::error("x", "wrong").in_cluster("b"));
+        found.push(Diagnostic::error("x", "wrong").in_cluster("a"));
+        let all = found.into_sorted();
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].clusters, ["a", "b"]);
+    }
+}
