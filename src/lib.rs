@@ -5,4 +5,5 @@
 
 pub mod diagnostic;
 pub mod node;
+pub mod resource;
 pub mod source;
