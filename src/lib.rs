@@ -4,6 +4,7 @@
 //! edge, compare, write and commit.
 
 pub mod diagnostic;
+pub mod load;
 pub mod node;
 pub mod resource;
 pub mod source;
