@@ -4,6 +4,9 @@ use indexmap::IndexMap;
 
 use crate::source::Span;
 
+pub mod nearest;
+pub mod render;
+
 /// A finding: what is wrong, where, and what to do about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagnostic {
