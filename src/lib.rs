@@ -3,6 +3,7 @@
 //! The one picture: load -> resolve -> expand -> validate -> link -> check -> emit; then, at the
 //! edge, compare, write and commit.
 
+pub mod compare;
 pub mod diagnostic;
 pub mod load;
 pub mod node;

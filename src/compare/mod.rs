@@ -1,0 +1,3 @@
+//! Two compiled projects side by side: which resources changed, in which clusters.
+
+pub mod report;
