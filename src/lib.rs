@@ -6,6 +6,7 @@
 pub mod compare;
 pub mod diagnostic;
 pub mod load;
+pub mod go;
 pub mod node;
 pub mod resource;
 pub mod source;

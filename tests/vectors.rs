@@ -1,0 +1,60 @@
+//! Go's answers in ../shared/vectors, held against ours. A lone clone has no such folder and says so.
+
+use std::path::PathBuf;
+
+use fluxgen::go::duration::{Duration, Units, fits_flux_pattern};
+use serde_json::Value;
+
+/// The cases of one file, or nothing where the folder is not there.
+fn vectors(file: &str) -> Option<Value> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors")).join(file);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some(serde_json::from_str(&text).expect("the vectors are JSON")),
+        Err(error) => {
+            eprintln!("skipped: {file}: {error}");
+            None
+        }
+    }
+}
+
+fn text<'a>(case: &'a Value, key: &str) -> &'a str {
+    case[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("`{key}` in {case}"))
+}
+
+#[test]
+fn durations_are_judged_as_go_and_the_crds_judge_them() {
+    let Some(cases) = vectors("duration.json") else {
+        return;
+    };
+    let cases = cases.as_array().expect("a list");
+    assert!(cases.len() > 20);
+    for case in cases {
+        let written = text(case, "text");
+        let parsed = Duration::parse(written);
+        assert_eq!(
+            parsed.is_ok(),
+            case["go"] == true,
+            "go, {written:?}: {parsed:?}"
+        );
+        assert_eq!(
+            fits_flux_pattern(written, Units::Hours),
+            case["flux"] == true,
+            "flux, {written:?}"
+        );
+        assert_eq!(
+            Duration::parse_flux(written, Units::Hours).is_ok(),
+            case["go"] == true && case["flux"] == true,
+            "both, {written:?}"
+        );
+        if let Ok(duration) = parsed {
+            assert_eq!(
+                Some(duration.nanoseconds()),
+                case["nanoseconds"].as_i64(),
+                "{written:?}"
+            );
+            assert_eq!(duration.to_string(), text(case, "canonical"), "{written:?}");
+        }
+    }
+}
