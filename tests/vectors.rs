@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use fluxgen::go::duration::{Duration, Units, fits_flux_pattern};
+use fluxgen::go::semver::{Constraint, Version};
 use serde_json::Value;
 
 /// The cases of one file, or nothing where the folder is not there.
@@ -55,6 +56,46 @@ fn durations_are_judged_as_go_and_the_crds_judge_them() {
                 "{written:?}"
             );
             assert_eq!(duration.to_string(), text(case, "canonical"), "{written:?}");
+        }
+    }
+}
+
+#[test]
+fn versions_and_ranges_are_judged_as_masterminds_judges_them() {
+    let Some(cases) = vectors("semver.json") else {
+        return;
+    };
+    let versions = cases["versions"].as_object().expect("versions");
+    let mut read = Vec::new();
+    for (written, valid) in versions {
+        let parsed = Version::parse_flux(written);
+        assert_eq!(parsed.is_ok(), *valid == true, "{written:?}: {parsed:?}");
+        read.extend(parsed);
+    }
+    let ranges = cases["ranges"].as_array().expect("ranges");
+    assert!(ranges.len() > 100 && read.len() > 30);
+    for case in ranges {
+        let range = text(case, "range");
+        let parsed = Constraint::parse(range);
+        assert_eq!(
+            parsed.is_ok(),
+            case["valid"] == true,
+            "{range:?}: {parsed:?}"
+        );
+        let Ok(constraint) = parsed else { continue };
+        let expected: Vec<&str> = case["matches"]
+            .as_array()
+            .expect("matches")
+            .iter()
+            .map(|v| v.as_str().expect("a version"))
+            .collect();
+        for version in &read {
+            let is_expected = expected.contains(&version.original());
+            assert_eq!(
+                constraint.check(version),
+                is_expected,
+                "{range:?} and {version}"
+            );
         }
     }
 }

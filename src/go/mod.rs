@@ -4,3 +4,4 @@
 //! here is reported as such, never guessed.
 
 pub mod duration;
+pub mod semver;
