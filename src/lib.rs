@@ -5,8 +5,12 @@
 
 pub mod compare;
 pub mod diagnostic;
-pub mod load;
+pub mod expand;
 pub mod go;
+pub mod load;
 pub mod node;
+pub mod resolve;
 pub mod resource;
+pub mod schema;
+pub mod settings;
 pub mod source;

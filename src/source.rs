@@ -35,6 +35,19 @@ pub struct Position {
     pub column: u32,
 }
 
+/// A value and its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Spanned<T> {
+    pub value: T,
+    pub span: Span,
+}
+
+impl<T> Spanned<T> {
+    pub fn new(value: T, span: Span) -> Self {
+        Self { value, span }
+    }
+}
+
 impl Span {
     /// The place of what no file says: a built-in default.
     pub const BUILT_IN: Span = Span {

@@ -1,0 +1,589 @@
+//! `${{ … }}`: compile-time expressions, in minijinja's language with strict undefined.
+//!
+//! `${var}` is Flux's and `{{ … }}` is Go's or Helm's: both pass untouched.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use minijinja::value::ValueKind;
+use minijinja::{Environment, UndefinedBehavior, Value as Jinja};
+
+use crate::node::{Entry, Node, Table, Value};
+use crate::source::Span;
+
+/// Steps an expression may take: far more than any name or number needs, far less than a second.
+const FUEL: u64 = 100_000;
+
+/// The longest text or list that an expression may make, in bytes or items.
+const LARGEST: usize = 1 << 20;
+
+/// What is wrong with an expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub span: Span,
+    pub message: String,
+    pub help: Option<String>,
+    /// The missing variable, dotted, where that is the fault.
+    pub unknown: Option<String>,
+}
+
+/// A text with expressions, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Literal(String),
+    Expression(String),
+}
+
+/// Compiles each expression of a run once.
+pub(crate) struct Expressions {
+    environment: Environment<'static>,
+    texts: HashMap<String, Arc<Result<Vec<Piece>, String>>>,
+}
+
+/// The names an expression can use: `cluster`, `vars`, `repo`, `flux`, `inputs`, `name`, `namespace`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Context {
+    roots: Vec<(&'static str, Node)>,
+    jinja: Vec<(&'static str, Jinja)>,
+}
+
+/// Whether a text has an expression in it.
+pub(crate) fn has_expression(text: &str) -> bool {
+    text.contains("${{")
+}
+
+impl Context {
+    pub(crate) fn set(&mut self, root: &'static str, node: Node) {
+        let jinja = to_jinja(&node.value);
+        self.roots.retain(|(name, _)| *name != root);
+        self.jinja.retain(|(name, _)| *name != root);
+        self.roots.push((root, node));
+        self.jinja.push((root, jinja));
+    }
+
+    /// The value of a dotted path, or of its longest known part that is no table.
+    pub(crate) fn get(&self, path: &str) -> Option<&Node> {
+        let mut keys = path.split('.');
+        let root = keys.next()?;
+        let mut node = self
+            .roots
+            .iter()
+            .find(|(name, _)| *name == root)
+            .map(|(_, node)| node)?;
+        for key in keys {
+            match node.as_table() {
+                Some(table) => node = table.get(key)?,
+                None => return Some(node),
+            }
+        }
+        Some(node)
+    }
+
+    /// The names that may follow the known part of `path`, for suggestions.
+    fn siblings(&self, path: &str) -> (String, Vec<String>) {
+        let mut known = String::new();
+        let mut names: Vec<String> = self
+            .roots
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        for key in path.split('.') {
+            if !names.iter().any(|name| name == key) {
+                break;
+            }
+            if !known.is_empty() {
+                known.push('.');
+            }
+            known.push_str(key);
+            names = match self.get(&known).and_then(Node::as_table) {
+                Some(table) => table.keys().map(str::to_owned).collect(),
+                None => Vec::new(),
+            };
+        }
+        (known, names)
+    }
+
+    fn to_jinja(&self) -> Jinja {
+        Jinja::from_pairs(
+            self.jinja
+                .iter()
+                .map(|(name, value)| (*name, value.clone())),
+        )
+    }
+}
+
+impl Expressions {
+    pub(crate) fn new() -> Self {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_fuel(Some(FUEL));
+        Self {
+            environment,
+            texts: HashMap::new(),
+        }
+    }
+
+    fn pieces(&mut self, text: &str) -> Arc<Result<Vec<Piece>, String>> {
+        if let Some(known) = self.texts.get(text) {
+            return known.clone();
+        }
+        let pieces = Arc::new(pieces(text));
+        self.texts.insert(text.to_owned(), pieces.clone());
+        pieces
+    }
+
+    /// The dotted variables that the expressions below `node` use, keys among them.
+    pub(crate) fn uses(&mut self, node: &Node, found: &mut Vec<String>) {
+        match &node.value {
+            Value::String(text) => self.uses_in_text(text, found),
+            Value::Array(items) => items.iter().for_each(|item| self.uses(item, found)),
+            Value::Table(table) => {
+                for (key, entry) in table.iter() {
+                    self.uses_in_text(key, found);
+                    self.uses(&entry.node, found);
+                }
+            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Marked(_) => {}
+        }
+    }
+
+    pub(crate) fn uses_in_text(&mut self, text: &str, found: &mut Vec<String>) {
+        if !has_expression(text) {
+            return;
+        }
+        if let Ok(pieces) = self.pieces(text).as_ref() {
+            for piece in pieces {
+                let Piece::Expression(source) = piece else {
+                    continue;
+                };
+                if let Ok(expression) = self.environment.compile_expression(source) {
+                    found.extend(expression.undeclared_variables(true));
+                }
+            }
+        }
+    }
+
+    /// A copy of `node` with every expression evaluated; faults are collected, not returned early.
+    pub(crate) fn expand(
+        &mut self,
+        node: &Node,
+        context: &Context,
+        faults: &mut Vec<Fault>,
+    ) -> Node {
+        let value = match &node.value {
+            Value::String(text) if has_expression(text) => {
+                match self.evaluate(text, node.span, context) {
+                    Ok(value) => value,
+                    Err(fault) => {
+                        faults.push(fault);
+                        Value::Null
+                    }
+                }
+            }
+            Value::Array(items) => Value::Array(
+                items
+                    .iter()
+                    .map(|item| self.expand(item, context, faults))
+                    .collect(),
+            ),
+            Value::Table(table) => Value::Table(self.expand_table(table, context, faults)),
+            other => other.clone(),
+        };
+        Node::new(value, node.span)
+    }
+
+    pub(crate) fn expand_table(
+        &mut self,
+        table: &Table,
+        context: &Context,
+        faults: &mut Vec<Fault>,
+    ) -> Table {
+        let mut expanded = Table::new();
+        for (key, entry) in table.iter() {
+            let node = self.expand(&entry.node, context, faults);
+            let key = if has_expression(key) {
+                match self.text(key, entry.key, context) {
+                    Ok(key) => key,
+                    Err(fault) => {
+                        faults.push(fault);
+                        continue;
+                    }
+                }
+            } else {
+                key.to_owned()
+            };
+            let entry = Entry {
+                key: entry.key,
+                node,
+            };
+            if let Some(other) = expanded.insert(key.clone(), entry) {
+                faults.push(Fault {
+                    span: other.key,
+                    message: format!("two keys become `{key}`"),
+                    help: Some("make the expressions differ".to_owned()),
+                    unknown: None,
+                });
+            }
+        }
+        expanded
+    }
+
+    /// Evaluates a text to a string: what a name or a key needs.
+    pub(crate) fn text(
+        &mut self,
+        text: &str,
+        span: Span,
+        context: &Context,
+    ) -> Result<String, Fault> {
+        match self.evaluate(text, span, context)? {
+            Value::String(text) => Ok(text),
+            Value::Integer(number) => Ok(number.to_string()),
+            Value::Bool(value) => Ok(value.to_string()),
+            other => Err(Fault {
+                span,
+                message: format!(
+                    "`{text}` is {}, where a string must stand",
+                    other.type_name()
+                ),
+                help: None,
+                unknown: None,
+            }),
+        }
+    }
+
+    /// Evaluates a text; an expression that is the whole text keeps its type.
+    pub(crate) fn evaluate(
+        &mut self,
+        text: &str,
+        span: Span,
+        context: &Context,
+    ) -> Result<Value, Fault> {
+        if !has_expression(text) {
+            return Ok(Value::String(text.to_owned()));
+        }
+        let plain = |message: String| Fault {
+            span,
+            message,
+            help: None,
+            unknown: None,
+        };
+        let pieces = self.pieces(text);
+        let pieces = match pieces.as_ref() {
+            Ok(pieces) => pieces,
+            Err(message) => return Err(plain(message.clone())),
+        };
+        if let [Piece::Expression(source)] = pieces.as_slice() {
+            let value = self.run(source, span, context)?;
+            return from_jinja(&value, span, 0).map_err(plain);
+        }
+        let mut result = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Literal(text) => result.push_str(text),
+                Piece::Expression(source) => {
+                    let value = self.run(source, span, context)?;
+                    match from_jinja(&value, span, 0).map_err(plain)? {
+                        Value::String(text) => result.push_str(&text),
+                        Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {
+                            result.push_str(&value.to_string());
+                        }
+                        other => {
+                            return Err(plain(format!(
+                                "`{source}` is {}, which cannot stand inside a text",
+                                other.type_name()
+                            )));
+                        }
+                    }
+                }
+            }
+            if result.len() > LARGEST {
+                return Err(plain(format!(
+                    "the text becomes longer than {LARGEST} bytes"
+                )));
+            }
+        }
+        Ok(Value::String(result))
+    }
+
+    fn run(&self, source: &str, span: Span, context: &Context) -> Result<Jinja, Fault> {
+        let fault = |message: String| Fault {
+            span,
+            message,
+            help: None,
+            unknown: None,
+        };
+        let expression = self
+            .environment
+            .compile_expression(source)
+            .map_err(|error| fault(format!("`{source}` is no expression: {}", detail(&error))))?;
+        match expression.eval(context.to_jinja()) {
+            Ok(value) if !value.is_undefined() => Ok(value),
+            outcome => {
+                let mut unknown: Vec<String> = expression
+                    .undeclared_variables(true)
+                    .into_iter()
+                    .filter(|path| context.get(path).is_none())
+                    .collect();
+                unknown.sort();
+                match (unknown.first(), outcome) {
+                    (Some(path), _) => Err(unknown_variable(path, span, context)),
+                    (None, Err(error)) => Err(fault(format!("`{source}`: {}", detail(&error)))),
+                    (None, Ok(_)) => Err(fault(format!("`{source}` has no value"))),
+                }
+            }
+        }
+    }
+}
+
+fn unknown_variable(path: &str, span: Span, context: &Context) -> Fault {
+    let (known, names) = context.siblings(path);
+    let rest = path
+        .strip_prefix(&known)
+        .unwrap_or(path)
+        .trim_start_matches('.');
+    let word = rest.split('.').next().unwrap_or(rest);
+    let near = crate::diagnostic::nearest::nearest(word, names.iter().map(String::as_str));
+    let dot = if known.is_empty() { "" } else { "." };
+    let help = match near {
+        Some(near) => format!("did you mean `{known}{dot}{near}`?"),
+        None if known == "vars" || path.starts_with("vars") => {
+            format!("define `vars.{word}` for every cluster that this goes to")
+        }
+        None if path.starts_with("inputs") => {
+            "only resources of a set have `inputs`; give each of them this key".to_owned()
+        }
+        None if names.is_empty() => "remove it, or define it".to_owned(),
+        None => {
+            let mut names = names;
+            names.sort();
+            format!("known here: `{}`", names.join("`, `"))
+        }
+    };
+    Fault {
+        span,
+        message: format!("unknown variable `{path}`"),
+        help: Some(help),
+        unknown: Some(path.to_owned()),
+    }
+}
+
+fn detail(error: &minijinja::Error) -> String {
+    match error.detail() {
+        Some(detail) => detail.to_owned(),
+        None => error.kind().to_string(),
+    }
+}
+
+/// Takes a text apart; quotes and braces inside an expression do not end it.
+fn pieces(text: &str) -> Result<Vec<Piece>, String> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("${{") {
+        if start > 0 {
+            pieces.push(Piece::Literal(rest[..start].to_owned()));
+        }
+        let inside = &rest[start + 3..];
+        let end = expression_end(inside).ok_or_else(|| "`${{` without its `}}`".to_owned())?;
+        let source = inside[..end].trim();
+        if source.is_empty() {
+            return Err("an empty expression `${{ }}`".to_owned());
+        }
+        pieces.push(Piece::Expression(source.to_owned()));
+        rest = &inside[end + 2..];
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Literal(rest.to_owned()));
+    }
+    Ok(pieces)
+}
+
+/// Where the `}}` that ends an expression starts.
+fn expression_end(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut quote = None;
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while at < bytes.len() {
+        match (quote, bytes[at]) {
+            (Some(_), b'\\') => at += 1,
+            (Some(open), byte) if byte == open => quote = None,
+            (Some(_), _) => {}
+            (None, byte @ (b'"' | b'\'')) => quote = Some(byte),
+            (None, b'{') => depth += 1,
+            (None, b'}') if depth > 0 => depth -= 1,
+            (None, b'}') if bytes.get(at + 1) == Some(&b'}') => return Some(at),
+            (None, _) => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+fn to_jinja(value: &Value) -> Jinja {
+    match value.scalar() {
+        Value::Null | Value::Marked(_) => Jinja::from(()),
+        Value::Bool(value) => Jinja::from(*value),
+        Value::Integer(value) => match i64::try_from(*value) {
+            Ok(value) => Jinja::from(value),
+            Err(_) => Jinja::from(*value),
+        },
+        Value::Float(value) => Jinja::from(*value),
+        Value::String(text) => Jinja::from(text.as_str()),
+        Value::Array(items) => items.iter().map(|item| to_jinja(&item.value)).collect(),
+        Value::Table(table) => Jinja::from_pairs(
+            table
+                .iter()
+                .map(|(key, entry)| (key, to_jinja(&entry.node.value))),
+        ),
+    }
+}
+
+fn from_jinja(value: &Jinja, span: Span, depth: usize) -> Result<Value, String> {
+    if depth > crate::load::MAX_DEPTH {
+        return Err("the value nests too deeply".to_owned());
+    }
+    let items = |value: &Jinja| -> Result<Vec<Node>, String> {
+        let mut items = Vec::new();
+        for item in value.try_iter().map_err(|error| detail(&error))? {
+            if items.len() == LARGEST {
+                return Err(format!("the value has more than {LARGEST} items"));
+            }
+            items.push(Node::new(from_jinja(&item, span, depth + 1)?, span));
+        }
+        Ok(items)
+    };
+    Ok(match value.kind() {
+        ValueKind::None => Value::Null,
+        ValueKind::Bool => Value::Bool(value.is_true()),
+        ValueKind::Number if value.is_integer() => match i128::try_from(value.clone()) {
+            Ok(number) => Value::Integer(number),
+            Err(_) => return Err(format!("`{value}` is too large")),
+        },
+        ValueKind::Number => match f64::try_from(value.clone()) {
+            Ok(number) => Value::Float(number),
+            Err(_) => return Err(format!("`{value}` is no number")),
+        },
+        ValueKind::String => Value::String(value.as_str().unwrap_or_default().to_owned()),
+        ValueKind::Seq | ValueKind::Iterable => Value::Array(items(value)?),
+        ValueKind::Map => {
+            let mut table = Table::new();
+            for key in value.try_iter().map_err(|error| detail(&error))? {
+                let Some(name) = key.as_str() else {
+                    return Err(format!("the key `{key}` is no string"));
+                };
+                let item = value.get_item(&key).map_err(|error| detail(&error))?;
+                table.set(name, Node::new(from_jinja(&item, span, depth + 1)?, span));
+            }
+            Value::Table(table)
+        }
+        other => return Err(format!("a value of type {other} cannot be written")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context() -> Context {
+        let mut vars = Table::new();
+        vars.set("domain", Node::new("acme.example", Span::BUILT_IN));
+        vars.set("port", Node::new(8080_i64, Span::BUILT_IN));
+        vars.set("ratio", Node::new(Value::Float(1.0), Span::BUILT_IN));
+        let list = vec![
+            Node::new("a", Span::BUILT_IN),
+            Node::new("b", Span::BUILT_IN),
+        ];
+        vars.set("list", Node::new(list, Span::BUILT_IN));
+        let mut context = Context::default();
+        context.set("vars", Node::new(vars, Span::BUILT_IN));
+        context.set("name", Node::new("apps", Span::BUILT_IN));
+        context
+    }
+
+    fn evaluate(text: &str) -> Result<Value, String> {
+        Expressions::new()
+            .evaluate(text, Span::BUILT_IN, &context())
+            .map_err(|fault| format!("{} / {}", fault.message, fault.help.unwrap_or_default()))
+    }
+
+    #[test]
+    fn an_expression_that_is_the_whole_text_keeps_its_type() {
+        assert_eq!(evaluate("${{ vars.port }}"), Ok(Value::Integer(8080)));
+        assert_eq!(evaluate("${{ vars.port > 80 }}"), Ok(Value::Bool(true)));
+        assert_eq!(evaluate("${{ vars.ratio }}"), Ok(Value::Float(1.0)));
+        assert_eq!(evaluate("p-${{ vars.port }}"), Ok("p-8080".into()));
+        assert!(
+            matches!(evaluate("${{ vars.list }}"), Ok(Value::Array(items)) if items.len() == 2)
+        );
+    }
+
+    #[test]
+    fn what_belongs_to_flux_go_and_helm_passes_untouched() {
+        for text in [
+            "${domain}",
+            "$domain",
+            "{{ .Values.x }}",
+            "$${x}",
+            "${",
+            "{{",
+            "}}",
+            "a ${{'${x}'}} b",
+        ] {
+            let expected = text.replace("${{'${x}'}}", "${x}");
+            assert_eq!(evaluate(text), Ok(Value::String(expected)), "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes_and_braces_inside_do_not_end_an_expression() {
+        assert_eq!(evaluate("${{ '}}' }}x"), Ok("}}x".into()));
+        assert_eq!(
+            evaluate("${{ {'a': {'b': 1}}.a.b }}"),
+            Ok(Value::Integer(1))
+        );
+        assert_eq!(
+            evaluate("${{ vars.domain | upper }}"),
+            Ok("ACME.EXAMPLE".into())
+        );
+    }
+
+    #[test]
+    fn an_unknown_variable_is_named_with_the_nearest_one() {
+        assert_eq!(
+            evaluate("${{ vars.domian }}"),
+            Err("unknown variable `vars.domian` / did you mean `vars.domain`?".to_owned())
+        );
+        assert_eq!(
+            evaluate("${{ var.domain }}"),
+            Err("unknown variable `var.domain` / did you mean `vars`?".to_owned())
+        );
+    }
+
+    #[test]
+    fn broken_and_endless_expressions_are_errors() {
+        for text in [
+            "${{",
+            "${{ }}",
+            "${{ vars. }}",
+            "a ${{ vars.list }}",
+            "${{ 'x' * 99999999999 }}",
+            "${{ vars.domain() }}",
+            "${{ range(1000000000) }}",
+        ] {
+            assert!(evaluate(text).is_err(), "{text}: {:?}", evaluate(text));
+        }
+    }
+
+    #[test]
+    fn the_variables_of_a_text_are_known_beforehand() {
+        let mut found = Vec::new();
+        let node = Node::new("${{ vars.domain }}-${{ cluster.name }}", Span::BUILT_IN);
+        Expressions::new().uses(&node, &mut found);
+        found.sort();
+        assert_eq!(found, ["cluster.name", "vars.domain"]);
+    }
+}

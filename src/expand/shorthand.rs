@@ -1,0 +1,282 @@
+//! The shorter ways to write a field, built-in defaults, and the output order of fields.
+
+use serde_json::Value as Json;
+
+use crate::diagnostic::nearest::nearest;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::node::{Entry, Marked, Node, Table, Value};
+use crate::schema::{Registry, SchemaNode, Shorthand};
+use crate::settings::{DEFAULT_NAMESPACE, Repo};
+use crate::source::Span;
+
+/// What a resource's fields are filled in from.
+pub(super) struct Filling<'a> {
+    pub repo: &'a Repo,
+    /// The resource's own namespace, which references need not name.
+    pub namespace: &'a str,
+    pub diagnostics: &'a mut Diagnostics,
+}
+
+/// `namespace/name` or `name`.
+pub(crate) fn split_key(key: &str) -> (Option<&str>, &str) {
+    match key.split_once('/') {
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (None, key),
+    }
+}
+
+impl Filling<'_> {
+    /// Writes out shorthands and built-in defaults, turns marks into values, and puts fields in order.
+    pub(super) fn table(&mut self, table: Table, schema: &SchemaNode) -> Table {
+        let mut table = table;
+        for (field, property) in &schema.properties {
+            if property.shorthand == Some(Shorthand::Source) {
+                self.source(&mut table, field, property);
+            }
+            if property.fills_repository && !table.contains(field) {
+                let node = self.repository();
+                table.set(field.as_str(), node);
+            }
+            if let Some(fill) = &property.fill
+                && !table.contains(field)
+            {
+                table.set(field.as_str(), from_json(fill));
+            }
+        }
+        let mut ordered = Table::new();
+        for (field, property) in &schema.properties {
+            if let Some(entry) = table.remove(field) {
+                let entry = Entry {
+                    key: entry.key,
+                    node: self.node(entry.node, Some(property)),
+                };
+                ordered.insert(field.as_str(), entry);
+            }
+        }
+        let rest = self.sorted(table, |key| schema.child(key).map(|node| node.as_ref()));
+        for (key, entry) in rest {
+            ordered.insert(key, entry);
+        }
+        ordered
+    }
+
+    /// Fields in the order of their names: where no schema gives another.
+    pub(super) fn free(&mut self, table: Table) -> Table {
+        self.sorted(table, |_| None)
+    }
+
+    fn sorted<'s>(&mut self, table: Table, shape: impl Fn(&str) -> Option<&'s SchemaNode>) -> Table {
+        let mut entries: Vec<(String, Entry)> = table.into_iter().collect();
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        entries
+            .into_iter()
+            .map(|(key, entry)| {
+                let node = self.node(entry.node, shape(&key));
+                let entry = Entry {
+                    key: entry.key,
+                    node,
+                };
+                (key, entry)
+            })
+            .collect()
+    }
+
+    fn node(&mut self, node: Node, schema: Option<&SchemaNode>) -> Node {
+        if let Some(marked) = self.mark(&node) {
+            return marked;
+        }
+        let span = node.span;
+        let value = match (node.value, schema) {
+            (Value::Table(table), Some(schema)) if !schema.is_free() => {
+                Value::Table(self.table(table, schema))
+            }
+            (Value::Table(table), _) => Value::Table(self.free(table)),
+            (Value::Array(items), _) => {
+                let shape = schema.and_then(|schema| schema.items.as_deref());
+                let is_name = shape.is_some_and(|shape| shape.shorthand == Some(Shorthand::Name));
+                let items = items
+                    .into_iter()
+                    .map(|item| match &item.value {
+                        Value::String(text) if is_name => {
+                            let named = self.named(text, item.span);
+                            self.node(named, shape)
+                        }
+                        _ => self.node(item, shape),
+                    })
+                    .collect();
+                Value::Array(items)
+            }
+            (other, _) => other,
+        };
+        Node::new(value, span)
+    }
+
+    /// `"infra"` or `"ns/infra"` where a reference stands.
+    fn named(&self, text: &str, span: Span) -> Node {
+        let (namespace, name) = split_key(text);
+        let mut table = Table::new();
+        table.set("name", Node::new(name, span));
+        if let Some(namespace) = namespace.filter(|namespace| *namespace != self.namespace) {
+            table.set("namespace", Node::new(namespace, span));
+        }
+        Node::new(table, span)
+    }
+
+    /// The repository itself, as a source.
+    fn repository(&self) -> Node {
+        let mut table = Table::new();
+        table.set("kind", Node::new("GitRepository", Span::BUILT_IN));
+        table.set("name", Node::new(self.repo.name.as_str(), Span::BUILT_IN));
+        if self.repo.namespace != self.namespace {
+            table.set("namespace", Node::new(self.repo.namespace.as_str(), Span::BUILT_IN));
+        }
+        Node::new(table, Span::BUILT_IN)
+    }
+
+    /// `source = "git.podinfo"` becomes `field`.
+    fn source(&mut self, table: &mut Table, field: &str, property: &SchemaNode) {
+        if property.properties.contains_key("source") || !table.contains("source") {
+            return;
+        }
+        let Some(entry) = table.remove("source") else {
+            return;
+        };
+        let span = entry.node.span;
+        if let Some(long) = table.entry(field) {
+            self.diagnostics.push(
+                Diagnostic::error("source-twice", format!("both `source` and `{field}` are set"))
+                    .at(entry.key, "the shorthand")
+                    .at(long.key, "the long form")
+                    .with_help("remove one of them"),
+            );
+            return;
+        }
+        let Some(text) = entry.node.as_str() else {
+            self.diagnostics
+                .push(crate::settings::fields::wrong_type("source", &entry.node, "a string"));
+            return;
+        };
+        let registry = Registry::get();
+        let (prefix, key) = text.split_once('.').unwrap_or((text, ""));
+        let Some(kind) = registry.source(prefix).filter(|_| !key.is_empty()) else {
+            let prefixes = registry.sources().filter_map(|kind| kind.shorthand.as_deref());
+            let mut diagnostic = Diagnostic::error("wrong-value", format!("`{text}` names no source"))
+                .at(span, "");
+            diagnostic = match nearest(prefix, prefixes.clone()) {
+                Some(near) if !key.is_empty() => {
+                    diagnostic.with_help(format!("did you mean `{near}.{key}`?"))
+                }
+                _ => {
+                    let prefixes: Vec<String> =
+                        prefixes.map(|prefix| format!("`{prefix}.NAME`")).collect();
+                    diagnostic.with_help(format!("write one of {}", prefixes.join(", ")))
+                }
+            };
+            self.diagnostics.push(diagnostic);
+            return;
+        };
+        let accepted = property
+            .reference
+            .as_ref()
+            .map_or(&[][..], |reference| reference.kinds.as_slice());
+        if !accepted.is_empty() && !accepted.contains(&kind.kind) {
+            let prefixes: Vec<String> = registry
+                .sources()
+                .filter(|known| accepted.contains(&known.kind))
+                .filter_map(|known| known.shorthand.as_deref())
+                .map(|prefix| format!("`{prefix}.NAME`"))
+                .collect();
+            self.diagnostics.push(
+                Diagnostic::error(
+                    "wrong-source-kind",
+                    format!("a {} cannot be the `{field}` here", kind.kind),
+                )
+                .at(span, "")
+                .with_help(format!("accepted: {}", prefixes.join(", "))),
+            );
+            return;
+        }
+        let (namespace, name) = split_key(key);
+        let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
+        let mut reference = Table::new();
+        reference.set("kind", Node::new(kind.kind.as_str(), span));
+        reference.set("name", Node::new(name, span));
+        if namespace != self.namespace {
+            reference.set("namespace", Node::new(namespace, span));
+        }
+        let entry = Entry {
+            key: entry.key,
+            node: Node::new(reference, span),
+        };
+        table.insert(field, entry);
+    }
+
+    /// `{ imagePolicy = "name:tag", initial = "…" }` as a marked value.
+    fn mark(&mut self, node: &Node) -> Option<Node> {
+        let table = node.as_table()?;
+        let policy = table.get("imagePolicy")?;
+        let text = policy.as_str()?;
+        if !table.keys().all(|key| ["imagePolicy", "initial"].contains(&key)) {
+            return None;
+        }
+        let (key, part) = match text.split_once(':') {
+            Some((key, part)) => (key, Some(part)),
+            None => (text, None),
+        };
+        if let Some(part) = part.filter(|part| !["tag", "name", "digest"].contains(part)) {
+            self.diagnostics.push(
+                Diagnostic::error("wrong-value", format!("`{part}` is no part of an image"))
+                    .at(policy.span, "")
+                    .with_help("write `NAME`, `NAME:tag`, `NAME:name` or `NAME:digest`"),
+            );
+        }
+        let (namespace, name) = split_key(key);
+        let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
+        let part = part.map_or(String::new(), |part| format!(":{part}"));
+        let initial = match table.get("initial") {
+            Some(initial) if matches!(initial.value, Value::Table(_) | Value::Array(_)) => {
+                self.diagnostics.push(
+                    Diagnostic::error("wrong-type", "`initial` must be a scalar")
+                        .at(initial.span, format!("this is {}", initial.value.type_name())),
+                );
+                Value::Null
+            }
+            Some(initial) => initial.value.clone(),
+            None => {
+                self.diagnostics.push(
+                    Diagnostic::error("missing-field", "a marked value needs `initial`")
+                        .at(node.span, "")
+                        .with_help("add the value to start from: `initial = \"1.0.0\"`"),
+                );
+                Value::Null
+            }
+        };
+        let marked = Marked {
+            policy: format!("{namespace}:{name}{part}"),
+            value: initial,
+        };
+        Some(Node::new(Value::Marked(Box::new(marked)), policy.span))
+    }
+}
+
+/// A built-in default of a schema.
+pub(crate) fn from_json(value: &Json) -> Node {
+    let value = match value {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(number) => match number.as_i64() {
+            Some(number) => Value::Integer(number.into()),
+            None => Value::Float(number.as_f64().unwrap_or_default()),
+        },
+        Json::String(text) => Value::String(text.clone()),
+        Json::Array(items) => Value::Array(items.iter().map(from_json).collect()),
+        Json::Object(map) => {
+            let mut table = Table::new();
+            for (key, value) in map {
+                table.set(key.as_str(), from_json(value));
+            }
+            Value::Table(table)
+        }
+    };
+    Node::new(value, Span::BUILT_IN)
+}

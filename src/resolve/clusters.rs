@@ -1,0 +1,278 @@
+//! `[clusters]`, `[groups]` and `[vars]`: which clusters there are and what each is given.
+
+use std::collections::HashMap;
+
+use super::merge::{conflicts, merge};
+use super::sections;
+use super::selection::find;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::node::{Node, Table, Value};
+use crate::settings::fields::{Fields, wrong_type};
+use crate::settings::{Cluster, Flux, Group};
+use crate::source::{Span, Spanned};
+
+/// The longest cluster name, in bytes: it is a folder's name.
+const MAX_NAME: usize = 200;
+
+pub(super) struct Clusters {
+    pub clusters: Vec<Cluster>,
+    pub groups: Vec<Group>,
+    pub vars: Option<Node>,
+    /// Per group, whether anything asks for it.
+    pub used_groups: Vec<bool>,
+}
+
+/// Reads clusters and groups, and what groups and clusters lay over `[flux]` and `[vars]`.
+pub(super) fn read(root: &Table, diagnostics: &mut Diagnostics) -> Clusters {
+    let mut fields = Fields::new(root, "", diagnostics);
+    let flux_base = fields.table("flux").map(|(table, _)| table);
+    let vars_base = fields.table("vars");
+    let group_tables = fields.table("groups").map(|(table, _)| table);
+    let cluster_tables = fields.table("clusters").map(|(table, _)| table);
+
+    let section_roots: Vec<&str> = sections()
+        .iter()
+        .filter_map(|section| section.path().next())
+        .collect();
+    let mut names: Vec<(&str, Span, &Table, Span)> =
+        tables(cluster_tables, "clusters", diagnostics);
+    names.sort_by_key(|(name, ..)| *name);
+    check_names(&names, diagnostics);
+    names.retain(|(name, ..)| is_safe_name(name));
+
+    let mut groups: Vec<(Group, &Table)> = Vec::new();
+    for (name, key, table, span) in tables(group_tables, "groups", diagnostics) {
+        let mut fields = Fields::new(table, format!("groups.{name}"), diagnostics);
+        let clusters = fields.texts("clusters");
+        let priority = fields.integer("priority").map_or(0, |value| value.value);
+        for known in ["vars", "flux"] {
+            fields.node(known);
+        }
+        fields.finish(section_roots.iter().copied());
+        if clusters.is_none() {
+            diagnostics.push(
+                Diagnostic::error(
+                    "missing-field",
+                    format!("the group `{name}` names no clusters"),
+                )
+                .at(key, "")
+                .with_help("add `clusters = [\"prod-*\"]`"),
+            );
+        }
+        let group = Group {
+            name: Spanned::new(name.to_owned(), key),
+            clusters: clusters.unwrap_or_default(),
+            priority,
+            span,
+        };
+        groups.push((group, table));
+    }
+    groups.sort_by(|(a, _), (b, _)| (a.priority, &a.name.value).cmp(&(b.priority, &b.name.value)));
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
+    for (at, (group, _)) in groups.iter().enumerate() {
+        let mut chosen = vec![false; names.len()];
+        for pattern in &group.clusters {
+            let names = names.iter().map(|(name, ..)| *name);
+            for cluster in find(pattern, names, "cluster", diagnostics) {
+                chosen[cluster] = true;
+            }
+        }
+        for (cluster, chosen) in chosen.into_iter().enumerate() {
+            if chosen {
+                members[cluster].push(at);
+            }
+        }
+    }
+
+    let mut used_groups = vec![false; groups.len()];
+    for (at, (_, table)) in groups.iter().enumerate() {
+        used_groups[at] = table.contains("vars") || table.contains("flux");
+    }
+    let mut read_flux: HashMap<Vec<usize>, Flux> = HashMap::new();
+    let mut clusters = Vec::with_capacity(names.len());
+    for ((name, key, table, span), members) in names.into_iter().zip(members) {
+        let mut fields = Fields::new(table, format!("clusters.{name}"), diagnostics);
+        let context = fields.text("context");
+        for known in ["vars", "flux"] {
+            fields.node(known);
+        }
+        fields.finish(section_roots.iter().copied());
+        let layered = |what: &str, diagnostics: &mut Diagnostics| {
+            let base = root.get(what).and_then(Node::as_table);
+            layer(what, base, &groups, &members, name, table, diagnostics)
+        };
+        let vars = layered("vars", diagnostics);
+        // Most clusters share their Flux settings with all of their groups' other clusters.
+        let with_flux: Vec<usize> = members
+            .iter()
+            .copied()
+            .filter(|group| groups[*group].1.contains("flux"))
+            .collect();
+        let flux = match read_flux.get(&with_flux) {
+            Some(flux) if !table.contains("flux") => flux.clone(),
+            _ => {
+                let flux = Flux::read(&layered("flux", diagnostics), diagnostics);
+                if !table.contains("flux") {
+                    read_flux.insert(with_flux, flux.clone());
+                }
+                flux
+            }
+        };
+        clusters.push(Cluster {
+            name: Spanned::new(name.to_owned(), key),
+            context,
+            flux,
+            vars,
+            groups: members,
+            span,
+        });
+    }
+    if clusters.is_empty() && flux_base.is_some() {
+        // Nobody else would read it, and its faults are faults all the same.
+        Flux::read(flux_base.expect("seen just before"), diagnostics);
+    }
+    Clusters {
+        clusters,
+        groups: groups.into_iter().map(|(group, _)| group).collect(),
+        vars: vars_base.map(|(table, span)| Node::new(Value::Table(table.clone()), span)),
+        used_groups,
+    }
+}
+
+/// `[flux]` or `[vars]` of the project, its groups and the cluster, laid over each other.
+fn layer(
+    what: &str,
+    base: Option<&Table>,
+    groups: &[(Group, &Table)],
+    members: &[usize],
+    cluster: &str,
+    table: &Table,
+    diagnostics: &mut Diagnostics,
+) -> Table {
+    let mut merged = base.cloned().unwrap_or_default();
+    let layers: Vec<(usize, &Table)> = members
+        .iter()
+        .filter_map(|at| Some((*at, groups[*at].1.get(what)?.as_table()?)))
+        .collect();
+    let own = table.get(what);
+    for (index, (at, over)) in layers.iter().enumerate() {
+        for (other, under) in &layers[..index] {
+            if groups[*other].0.priority != groups[*at].0.priority {
+                continue;
+            }
+            let overridden = own.and_then(Node::as_table);
+            report_conflicts(
+                what,
+                (&groups[*other].0, under),
+                (&groups[*at].0, over),
+                overridden,
+                cluster,
+                diagnostics,
+            );
+        }
+        merge(&mut merged, over);
+    }
+    for holder in members
+        .iter()
+        .filter_map(|at| groups[*at].1.get(what))
+        .chain(own)
+    {
+        if holder.as_table().is_none() {
+            diagnostics.push(wrong_type(what, holder, "a table"));
+        }
+    }
+    if let Some(own) = own.and_then(Node::as_table) {
+        merge(&mut merged, own);
+    }
+    merged
+}
+
+/// `conflicting-groups`, unless a cluster's own value settles it.
+pub(crate) fn report_conflicts(
+    what: &str,
+    (first, under): (&Group, &Table),
+    (second, over): (&Group, &Table),
+    settled_by: Option<&Table>,
+    cluster: &str,
+    diagnostics: &mut Diagnostics,
+) {
+    for (path, left, right) in conflicts(under, over) {
+        let keys: Vec<&str> = path.split('.').collect();
+        let settled = settled_by.and_then(|own| {
+            let (first, rest) = keys.split_first()?;
+            own.get(first)?.at(rest)
+        });
+        if settled.is_some() {
+            continue;
+        }
+        diagnostics.push(
+            Diagnostic::error(
+                "conflicting-groups",
+                format!(
+                    "groups `{}` and `{}` set `{what}.{path}` differently",
+                    first.name.value, second.name.value
+                ),
+            )
+            .at(right, format!("set by `{}`", second.name.value))
+            .at(left, format!("set by `{}`", first.name.value))
+            .in_cluster(cluster)
+            .with_note("both groups hold the cluster, and neither has the higher `priority`")
+            .with_help(format!(
+                "give one of the groups a `priority`, or set the value in `[clusters.{cluster}]`"
+            )),
+        );
+    }
+}
+
+fn tables<'a>(
+    table: Option<&'a Table>,
+    place: &str,
+    diagnostics: &mut Diagnostics,
+) -> Vec<(&'a str, Span, &'a Table, Span)> {
+    let mut found = Vec::new();
+    for (name, entry) in table.into_iter().flat_map(Table::iter) {
+        match entry.node.as_table() {
+            Some(table) => found.push((name, entry.key, table, entry.node.span)),
+            None => diagnostics.push(wrong_type(
+                &format!("{place}.{name}"),
+                &entry.node,
+                "a table",
+            )),
+        }
+    }
+    found
+}
+
+/// A cluster's name is a folder on every machine, case-insensitive ones among them.
+fn check_names(names: &[(&str, Span, &Table, Span)], diagnostics: &mut Diagnostics) {
+    let mut seen: HashMap<String, (&str, Span)> = HashMap::new();
+    for (name, span, ..) in names {
+        if !is_safe_name(name) {
+            diagnostics.push(
+                Diagnostic::error("cluster-name", format!("`{name}` cannot be a cluster's name"))
+                    .at(*span, "")
+                    .with_help("use letters, digits, `-`, `_` and `.`, starting with a letter or digit: it is a folder's name"),
+            );
+        }
+        if let Some((other, place)) = seen.insert(name.to_lowercase(), (name, *span)) {
+            diagnostics.push(
+                Diagnostic::error(
+                    "cluster-name",
+                    format!("`{name}` and `{other}` differ only in case"),
+                )
+                .at(*span, "")
+                .at(place, "the other one")
+                .with_note("both would be one folder on macOS and Windows"),
+            );
+        }
+    }
+}
+
+fn is_safe_name(name: &str) -> bool {
+    name.len() <= MAX_NAME
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && !name.ends_with('.')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}

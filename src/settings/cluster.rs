@@ -1,0 +1,29 @@
+//! `[clusters.NAME]` and `[groups.NAME]`: the places that resources go to.
+
+use super::Flux;
+use crate::node::Table;
+use crate::source::{Span, Spanned};
+
+/// One cluster, with what its groups give it.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    pub name: Spanned<String>,
+    /// The context of the user's kubeconfig, which `fluxgen bootstrap` insists on.
+    pub context: Option<Spanned<String>>,
+    pub flux: Flux,
+    /// `vars` of the project, the groups and the cluster, merged; without expressions left.
+    pub vars: Table,
+    /// Indices into `Settings::groups`, in the order in which they apply.
+    pub groups: Vec<usize>,
+    pub span: Span,
+}
+
+/// A named set of clusters.
+#[derive(Debug, Clone)]
+pub struct Group {
+    pub name: Spanned<String>,
+    pub clusters: Vec<Spanned<String>>,
+    /// Of two groups that set one value, the one with the higher priority wins; equals must not differ.
+    pub priority: i64,
+    pub span: Span,
+}

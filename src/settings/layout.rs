@@ -1,0 +1,55 @@
+//! `[layout]` and `[templates]`: where files go and what stands around the resources.
+
+use camino::Utf8PathBuf;
+
+use super::fields::Fields;
+use crate::diagnostic::Diagnostics;
+use crate::node::Table;
+use crate::source::{Span, Spanned};
+
+/// How the tree is laid out.
+#[derive(Debug, Clone, Default)]
+pub struct Layout {
+    /// A template of paths below `clusters/<name>`; without it, the default layout.
+    pub path: Option<Spanned<String>>,
+    /// A line of the user's own, after ours, at the top of each file.
+    pub header: Option<Spanned<String>>,
+    /// A template of the URL in a `# yaml-language-server: $schema=` line.
+    pub schema_comment: Option<Spanned<String>>,
+}
+
+/// A folder whose templates replace the built-in ones of the same name.
+#[derive(Debug, Clone, Default)]
+pub struct Templates {
+    pub dir: Option<Spanned<Utf8PathBuf>>,
+}
+
+impl Layout {
+    pub(crate) fn read(table: Option<(&Table, Span)>, diagnostics: &mut Diagnostics) -> Self {
+        let Some((table, _)) = table else {
+            return Self::default();
+        };
+        let mut fields = Fields::new(table, "layout", diagnostics);
+        let layout = Self {
+            path: fields.text("path"),
+            header: fields.text("header"),
+            schema_comment: fields.text("schemaComment"),
+        };
+        fields.finish([]);
+        layout
+    }
+}
+
+impl Templates {
+    pub(crate) fn read(table: Option<(&Table, Span)>, diagnostics: &mut Diagnostics) -> Self {
+        let Some((table, _)) = table else {
+            return Self::default();
+        };
+        let mut fields = Fields::new(table, "templates", diagnostics);
+        let dir = fields
+            .text("dir")
+            .map(|dir| Spanned::new(Utf8PathBuf::from(dir.value), dir.span));
+        fields.finish([]);
+        Self { dir }
+    }
+}

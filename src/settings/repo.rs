@@ -1,0 +1,132 @@
+//! `[repo]`: the Git repository that holds the TOML file and the trees.
+
+use super::DEFAULT_NAMESPACE;
+use super::fields::Fields;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::node::Table;
+use crate::source::{Span, Spanned};
+
+/// The repository, which is a `GitRepository` in each cluster.
+#[derive(Debug, Clone)]
+pub struct Repo {
+    pub url: Option<Spanned<String>>,
+    pub branch: String,
+    /// The name of its `GitRepository` (and of the root `Kustomization`).
+    pub name: String,
+    pub namespace: String,
+    pub provider: Option<Provider>,
+    pub span: Span,
+}
+
+/// `[repo.provider]`: the Git host, for `fluxgen bootstrap`.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    pub kind: Spanned<&'static str>,
+    pub host: Option<Spanned<String>>,
+    pub owner: Option<Spanned<String>>,
+    /// Without it, the last part of `repo.url`.
+    pub repository: Option<Spanned<String>>,
+    pub personal: bool,
+    pub visibility: Option<Spanned<&'static str>>,
+    /// `name` or `name:permission`.
+    pub teams: Vec<Spanned<String>>,
+    /// Bitbucket Server's user of the token.
+    pub username: Option<Spanned<String>>,
+    pub span: Span,
+}
+
+pub(crate) const PROVIDERS: &[&str] = &["github", "gitlab", "gitea", "bitbucket-server"];
+
+impl Repo {
+    pub(crate) fn read(table: Option<(&Table, Span)>, diagnostics: &mut Diagnostics) -> Self {
+        let mut repo = Self {
+            url: None,
+            branch: "main".to_owned(),
+            name: DEFAULT_NAMESPACE.to_owned(),
+            namespace: DEFAULT_NAMESPACE.to_owned(),
+            provider: None,
+            span: Span::BUILT_IN,
+        };
+        let Some((table, span)) = table else {
+            return repo;
+        };
+        repo.span = span;
+        let mut fields = Fields::new(table, "repo", diagnostics);
+        repo.url = fields.text("url");
+        if let Some(branch) = fields.text("branch") {
+            repo.branch = branch.value;
+        }
+        if let Some(name) = fields.text("name") {
+            let (namespace, name) = match name.value.split_once('/') {
+                Some((namespace, name)) => (namespace.to_owned(), name.to_owned()),
+                None => (DEFAULT_NAMESPACE.to_owned(), name.value),
+            };
+            repo.namespace = namespace;
+            repo.name = name;
+        }
+        if let Some((table, span)) = fields.table("provider") {
+            repo.provider = Provider::read(table, span, fields.diagnostics);
+        }
+        fields.finish([]);
+        if let Some(url) = &repo.url {
+            check_url(url, diagnostics);
+        }
+        repo
+    }
+}
+
+/// The pattern of `GitRepository.spec.url`; a password in it would end up in every cluster's tree.
+///
+/// Source: <https://fluxcd.io/flux/components/source/gitrepositories/#url>
+fn check_url(url: &Spanned<String>, diagnostics: &mut Diagnostics) {
+    let Some((_, rest)) = url
+        .value
+        .split_once("://")
+        .filter(|(scheme, _)| ["http", "https", "ssh"].contains(scheme))
+    else {
+        diagnostics.push(
+            Diagnostic::error("wrong-value", "`repo.url` is no URL that Flux can clone")
+                .at(url.span, "")
+                .with_help("use `https://…` or `ssh://git@host/owner/repository`"),
+        );
+        return;
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    if authority
+        .rsplit_once('@')
+        .is_some_and(|(user, _)| user.contains(':'))
+    {
+        diagnostics.push(
+            Diagnostic::error("secret-in-url", "`repo.url` holds a password")
+                .at(url.span, "")
+                .with_help("remove it: the cluster reads credentials from a Secret"),
+        );
+    }
+}
+
+impl Provider {
+    fn read(table: &Table, span: Span, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let mut fields = Fields::new(table, "repo.provider", diagnostics);
+        let kind = fields.one_of("kind", PROVIDERS);
+        let provider = Self {
+            kind: kind.unwrap_or(Spanned::new("github", span)),
+            host: fields.text("host"),
+            owner: fields.text("owner"),
+            repository: fields.text("repository"),
+            personal: fields.bool("personal").is_some_and(|value| value.value),
+            visibility: fields.one_of("visibility", &["private", "internal", "public"]),
+            teams: fields.texts("teams").unwrap_or_default(),
+            username: fields.text("username"),
+            span,
+        };
+        fields.finish([]);
+        if table.get("kind").is_none() {
+            diagnostics.push(
+                Diagnostic::error("missing-field", "`repo.provider` needs `kind`")
+                    .at(span, "")
+                    .with_help("accepted: `github`, `gitlab`, `gitea` and `bitbucket-server`"),
+            );
+        }
+        kind.map(|_| provider)
+    }
+}
