@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use fluxgen::go::duration::{Duration, Units, fits_flux_pattern};
+use fluxgen::go::regexp::{Regexp, RegexpError};
 use fluxgen::go::semver::{Constraint, Version};
 use serde_json::Value;
 
@@ -98,4 +99,51 @@ fn versions_and_ranges_are_judged_as_masterminds_judges_them() {
             );
         }
     }
+}
+
+#[test]
+fn patterns_match_and_extract_as_go_does() {
+    let Some(cases) = vectors("regexp.json") else {
+        return;
+    };
+    let cases = cases.as_array().expect("a list");
+    let mut not_checked = Vec::new();
+    for case in cases {
+        let (pattern, template) = (text(case, "pattern"), text(case, "replace"));
+        let regexp = match Regexp::compile(pattern) {
+            Ok(regexp) => regexp,
+            Err(RegexpError::Refused(error)) => {
+                assert_eq!(case["valid"], false, "{pattern:?}: {error}");
+                continue;
+            }
+            Err(RegexpError::NotChecked(reason)) => {
+                not_checked.push(format!("{pattern:?}: {reason}"));
+                continue;
+            }
+        };
+        assert_eq!(case["valid"], true, "{pattern:?}");
+        for example in case["cases"].as_array().expect("cases") {
+            let written = text(example, "text");
+            assert_eq!(
+                example["matches"] == true,
+                regexp.is_match(written),
+                "{pattern:?} on {written:?}"
+            );
+            if let Some(extracted) = example["extracted"].as_str() {
+                let got = regexp.extract(written, template);
+                assert_eq!(
+                    got.as_deref(),
+                    Some(extracted),
+                    "{pattern:?} on {written:?} to {template:?}"
+                );
+            }
+        }
+    }
+    assert!(cases.len() > 40);
+    assert!(
+        not_checked.is_empty(),
+        "{} of {} not checked: {not_checked:#?}",
+        not_checked.len(),
+        cases.len()
+    );
 }

@@ -4,4 +4,5 @@
 //! here is reported as such, never guessed.
 
 pub mod duration;
+pub mod regexp;
 pub mod semver;

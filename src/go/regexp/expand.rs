@@ -1,0 +1,118 @@
+//! Templates such as `${major}.$2`, expanded as Go's `Regexp.Expand` does.
+
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
+/// A `$name` or `${name}` of a template.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Reference<'t> {
+    pub(super) name: &'t str,
+    /// Set where the name is a decimal number without a zero in front.
+    number: Option<usize>,
+}
+
+enum Piece<'t> {
+    Text(&'t str),
+    Reference(Reference<'t>),
+}
+
+/// Letters, digits and `_` of any script: the longest such run is the name, so `$1x` is the group `1x`.
+static NAME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^[\p{L}\p{Nd}_]+").expect("a valid pattern"));
+
+pub(super) fn expand(template: &str, names: &[String], groups: &Captures<'_>) -> String {
+    let mut expanded = String::new();
+    for piece in pieces(template) {
+        match piece {
+            Piece::Text(text) => expanded.push_str(text),
+            Piece::Reference(Reference {
+                number: Some(number),
+                ..
+            }) => {
+                expanded.push_str(groups.get(number).map_or("", |group| group.as_str()));
+            }
+            // Of several groups of one name the first that took part counts.
+            Piece::Reference(Reference { name, number: None }) => {
+                let named = names.iter().enumerate().filter(|(_, of)| *of == name);
+                let taken = named.filter_map(|(at, _)| groups.get(at)).next();
+                expanded.push_str(taken.map_or("", |group| group.as_str()));
+            }
+        }
+    }
+    expanded
+}
+
+pub(super) fn references(template: &str) -> Vec<Reference<'_>> {
+    let references = pieces(template)
+        .into_iter()
+        .filter_map(|piece| match piece {
+            Piece::Reference(reference) => Some(reference),
+            Piece::Text(_) => None,
+        });
+    references.collect()
+}
+
+pub(super) fn is_known(reference: &Reference<'_>, names: &[String]) -> bool {
+    match reference.number {
+        Some(number) => number < names.len(),
+        None => names.iter().any(|name| name == reference.name),
+    }
+}
+
+fn pieces(template: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('$') {
+        pieces.push(Piece::Text(before));
+        rest = match (after.strip_prefix('$'), reference(after)) {
+            (Some(after), _) => {
+                pieces.push(Piece::Text("$"));
+                after
+            }
+            (None, Some((reference, after))) => {
+                pieces.push(Piece::Reference(reference));
+                after
+            }
+            // Malformed: the dollar is text.
+            (None, None) => {
+                pieces.push(Piece::Text("$"));
+                after
+            }
+        };
+    }
+    pieces.push(Piece::Text(rest));
+    pieces
+}
+
+/// The reference right after a `$`, and what follows it.
+fn reference(text: &str) -> Option<(Reference<'_>, &str)> {
+    let (text, is_braced) = match text.strip_prefix('{') {
+        Some(text) => (text, true),
+        None => (text, false),
+    };
+    let name = NAME.find(text)?.as_str();
+    let rest = &text[name.len()..];
+    let rest = if is_braced {
+        rest.strip_prefix('}')?
+    } else {
+        rest
+    };
+    Some((
+        Reference {
+            name,
+            number: number(name),
+        },
+        rest,
+    ))
+}
+
+/// Go reads at most nine digits as a number; a longer run is a name, and no group has it.
+fn number(name: &str) -> Option<usize> {
+    let is_number =
+        name.bytes().all(|byte| byte.is_ascii_digit()) && (name == "0" || !name.starts_with('0'));
+    if !is_number || name.len() > 9 {
+        return None;
+    }
+    name.parse().ok()
+}
