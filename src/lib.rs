@@ -14,3 +14,4 @@ pub mod resource;
 pub mod schema;
 pub mod settings;
 pub mod source;
+pub mod yaml;

@@ -1,0 +1,10 @@
+//! YAML in and out: a reader that sees what Kubernetes' readers see, and a writer that no reader misreads.
+//!
+//! Nothing here knows of Flux, files or folders.
+
+mod reader;
+mod scalar;
+mod writer;
+
+pub use reader::{MAX_TEXT, ReadError, read_all};
+pub use writer::{write, write_at, write_scalar};
