@@ -17,6 +17,7 @@ pub(crate) fn is_plain(text: &str) -> bool {
     let opens = match first {
         b'0'..=b'9' => !bytes.iter().all(|byte| is_numeric(*byte)),
         b'a'..=b'z' | b'A'..=b'Z' => !is_reserved(text),
+        b'-' => is_flag(text),
         b'.' => text.starts_with("./") || text.starts_with("../"),
         b'/' | b'_' => true,
         _ => false,
@@ -38,6 +39,14 @@ pub(crate) fn is_plain(text: &str) -> bool {
         previous = byte;
     }
     true
+}
+
+/// `-c` and `--log-level=info`, as arguments of programs are written.
+fn is_flag(text: &str) -> bool {
+    let name = text.strip_prefix("--").or_else(|| text.strip_prefix('-'));
+    name.is_some_and(|name| {
+        name.starts_with(|letter: char| letter.is_ascii_alphabetic()) && !is_reserved(name)
+    })
 }
 
 /// The bytes that numbers, dates, times and base-60 numbers of any YAML version are made of.
@@ -165,6 +174,8 @@ mod tests {
             "=",
             "<<",
             "-",
+            "-inf",
+            "-.5",
             "- a",
             "? a",
             ": a",
@@ -215,7 +226,8 @@ mod tests {
             "v2.9.4",
             "yesterday",
             "kubernetes.io/os",
-            "--x".trim_start_matches('-'),
+            "--log-level=info",
+            "-c",
             "a b",
             "https://x/#y",
             "500Mi",
