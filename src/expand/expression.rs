@@ -9,7 +9,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, UndefinedBehavior, Value as Jinja};
 
 use crate::node::{Entry, Node, Table, Value};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 
 /// Steps an expression may take: far more than any name or number needs, far less than a second.
 const FUEL: u64 = 100_000;
@@ -38,6 +38,8 @@ enum Piece {
 pub(crate) struct Expressions {
     environment: Environment<'static>,
     texts: HashMap<String, Arc<Result<Vec<Piece>, String>>>,
+    /// The only file whose values are expanded, if there are others.
+    own: Option<FileId>,
 }
 
 /// The names an expression can use: `cluster`, `vars`, `repo`, `flux`, `inputs`, `name`, `namespace`.
@@ -120,6 +122,7 @@ impl Expressions {
         Self {
             environment,
             texts: HashMap::new(),
+            own: None,
         }
     }
 
@@ -174,6 +177,9 @@ impl Expressions {
         context: &Context,
         faults: &mut Vec<Fault>,
     ) -> Node {
+        if self.own.is_some_and(|own| node.span.file != own) {
+            return node.clone();
+        }
         let value = match &node.value {
             Value::String(text) if has_expression(text) => {
                 match self.evaluate(text, node.span, context) {
@@ -194,6 +200,20 @@ impl Expressions {
             other => other.clone(),
         };
         Node::new(value, node.span)
+    }
+
+    /// As [`Self::expand_table`], but what was included from another file than `own` stays as it is.
+    pub(crate) fn expand_table_of(
+        &mut self,
+        table: &Table,
+        own: FileId,
+        context: &Context,
+        faults: &mut Vec<Fault>,
+    ) -> Table {
+        self.own = Some(own);
+        let expanded = self.expand_table(table, context, faults);
+        self.own = None;
+        expanded
     }
 
     pub(crate) fn expand_table(

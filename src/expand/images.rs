@@ -60,11 +60,12 @@ pub(super) fn split(
         } else if POLICY_KEYS.contains(&key.as_str()) {
             policy.insert(key, entry);
         } else {
-            let known = repository_fields
-                .iter()
-                .chain(POLICY_KEYS)
-                .copied()
-                .chain(["policies", "tags", "expect", "imageRepositoryRef"]);
+            let known = repository_fields.iter().chain(POLICY_KEYS).copied().chain([
+                "policies",
+                "tags",
+                "expect",
+                "imageRepositoryRef",
+            ]);
             diagnostics.push(unknown_key(&path, &key, entry.key, known));
         }
     }
@@ -97,15 +98,31 @@ pub(super) fn split(
             Some(entry) => {
                 policy.insert("imageRepositoryRef", entry);
             }
-            None => policy.set("imageRepositoryRef", reference(namespace, name, namespace, span)),
+            None => policy.set(
+                "imageRepositoryRef",
+                reference(namespace, name, namespace, span),
+            ),
         }
-        push_policy(&mut split, namespace, name, policy, test, &path, span, diagnostics);
+        push_policy(
+            &mut split,
+            namespace,
+            name,
+            policy,
+            test,
+            &path,
+            span,
+            diagnostics,
+        );
     }
     let Some(policies) = policies else {
         return split;
     };
     let Value::Table(policies) = policies.node.value else {
-        diagnostics.push(wrong_type(&format!("{path}.policies"), &policies.node, "a table"));
+        diagnostics.push(wrong_type(
+            &format!("{path}.policies"),
+            &policies.node,
+            "a table",
+        ));
         return split;
     };
     for (key, entry) in policies {
@@ -121,7 +138,16 @@ pub(super) fn split(
         if !spec.contains("imageRepositoryRef") {
             spec.set("imageRepositoryRef", reference(namespace, name, own, span));
         }
-        push_policy(&mut split, own, policy, spec, test, &path, span, diagnostics);
+        push_policy(
+            &mut split,
+            own,
+            policy,
+            spec,
+            test,
+            &path,
+            span,
+            diagnostics,
+        );
     }
     split
 }

@@ -109,9 +109,12 @@ impl Including<'_> {
         };
         let Some(normalized) = normalize(&path) else {
             self.diagnostics.push(
-                Diagnostic::error("include", format!("`{path}` is not inside the project folder"))
-                    .at(span, "")
-                    .with_help("name a file beside the TOML file or in a folder below it"),
+                Diagnostic::error(
+                    "include",
+                    format!("`{path}` is not inside the project folder"),
+                )
+                .at(span, "")
+                .with_help("name a file beside the TOML file or in a folder below it"),
             );
             return nothing;
         };
@@ -178,7 +181,11 @@ mod tests {
             ("", None),
             (".", None),
         ] {
-            assert_eq!(normalize(path).as_deref().map(|p| p.as_str()), expected, "{path}");
+            assert_eq!(
+                normalize(path).as_deref().map(|p| p.as_str()),
+                expected,
+                "{path}"
+            );
         }
     }
 }

@@ -1,2 +1,777 @@
-//! x
+//! `Draft`s -> `Resource`s: layers laid over each other, expressions evaluated, shorthands written out.
+//!
+//! What does not vary by cluster is made once: a draft's variant is shared by all clusters whose
+//! overrides, Flux minor and used variables are the same.
+
 pub(crate) mod expression;
+mod images;
+pub(crate) mod include;
+pub(crate) mod shorthand;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use crate::diagnostic::nearest::nearest;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::node::{Entry, Node, Table, Value};
+use crate::resolve::merge::merge;
+use crate::resolve::{Draft, Layer, OWN_KEYS, Origin, Override, Resolved, Section, clusters};
+use crate::resource::{Identity, Resource};
+use crate::schema::{FluxMinor, KindSchema, Registry, SchemaNode};
+use crate::settings::{Cluster, DEFAULT_NAMESPACE, Settings};
+use crate::source::{FileId, Span, Spanned};
+
+use expression::{Context, Expressions, Fault, has_expression};
+pub use images::PolicyTest;
+use include::Including;
+pub use include::{Included, Includes};
+use shorthand::{Filling, split_key};
+
+/// The resources of every cluster.
+#[derive(Debug, Clone)]
+pub struct Expanded {
+    pub settings: Settings,
+    /// Each distinct form of each draft, in the order of the drafts.
+    pub variants: Vec<Variant>,
+    /// Per cluster of the settings, indices into `variants`.
+    pub clusters: Vec<Vec<u32>>,
+}
+
+/// What a draft becomes in one or many clusters.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    pub section: Section,
+    /// The key's place in the TOML file: where faults without a better place are shown.
+    pub span: Span,
+    /// The minor whose schema holds.
+    pub minor: FluxMinor,
+    /// The version as it was pinned in the first cluster that has this variant.
+    pub version: Spanned<String>,
+    /// One resource; for images the repository and its policies.
+    pub resources: Vec<Resource>,
+    pub tests: Vec<PolicyTest>,
+    pub renamed_from: Option<Spanned<String>>,
+    pub acknowledge: Option<Spanned<String>>,
+    /// The first cluster that has it, for messages.
+    pub cluster: usize,
+}
+
+/// Makes every cluster's resources; goes on after every error.
+pub fn expand(resolved: &Resolved, includes: &Includes, diagnostics: &mut Diagnostics) -> Expanded {
+    let mut expanding = Expanding::new(resolved, includes, diagnostics);
+    let clusters = &resolved.settings.clusters;
+    let mut per_cluster: Vec<Vec<u32>> = vec![Vec::new(); clusters.len()];
+    let contexts: Vec<Context> = clusters
+        .iter()
+        .map(|cluster| expanding.context(cluster))
+        .collect();
+    for draft in &resolved.drafts {
+        let prepared = expanding.prepare(draft);
+        let mut known: HashMap<VariantKey, Option<u32>> = HashMap::new();
+        for &cluster in &draft.clusters {
+            let Some(variant) =
+                expanding.variant(draft, &prepared, cluster, &contexts[cluster], &mut known)
+            else {
+                continue;
+            };
+            per_cluster[cluster].push(variant);
+        }
+    }
+    expanding.report_unused();
+    Expanded {
+        settings: resolved.settings.clone(),
+        variants: expanding.variants,
+        clusters: per_cluster,
+    }
+}
+
+/// The layers that decide a resource's fields in a cluster, lowest first, for `fluxgen explain`.
+pub fn layers_of(
+    resolved: &Resolved,
+    section: Section,
+    key: (&str, &str),
+    cluster: usize,
+) -> Option<Vec<Layer>> {
+    let mut diagnostics = Diagnostics::default();
+    let includes = Includes::default();
+    let mut expanding = Expanding::new(resolved, &includes, &mut diagnostics);
+    let context = expanding.context(&resolved.settings.clusters[cluster]);
+    for draft in resolved
+        .drafts
+        .iter()
+        .filter(|draft| draft.section == section)
+    {
+        if !draft.clusters.contains(&cluster) {
+            continue;
+        }
+        let prepared = expanding.prepare(draft);
+        let (namespace, name) = match &prepared.key {
+            Some(key) => key.clone(),
+            None => expanding.key(draft, &context)?,
+        };
+        if (namespace.as_str(), name.as_str()) != key {
+            continue;
+        }
+        let mut layers = draft.layers.clone();
+        for at in expanding.overrides_for(draft.section, &namespace, &name, cluster) {
+            layers.push(resolved.overrides[at].layer.clone());
+        }
+        return Some(layers);
+    }
+    None
+}
+
+/// What all clusters with one variant have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct VariantKey {
+    minor: FluxMinor,
+    overrides: Vec<usize>,
+    /// The values of the variables that the draft uses.
+    values: String,
+}
+
+/// What is known of a draft before any cluster is looked at.
+struct Prepared {
+    /// Namespace and name, where no expression decides them.
+    key: Option<(String, String)>,
+    /// The dotted variables that its expressions use, less those that are the same everywhere.
+    uses: Vec<String>,
+    kinds: Vec<&'static KindSchema>,
+}
+
+struct Expanding<'a, 'd> {
+    resolved: &'a Resolved,
+    includes: &'a Includes,
+    diagnostics: &'d mut Diagnostics,
+    expressions: Expressions,
+    /// Overrides by section, namespace and name.
+    overrides: HashMap<(Section, String, String), Vec<usize>>,
+    used_overrides: Vec<bool>,
+    used_vars: Vec<String>,
+    variants: Vec<Variant>,
+    toml: FileId,
+}
+
+impl<'a, 'd> Expanding<'a, 'd> {
+    fn new(
+        resolved: &'a Resolved,
+        includes: &'a Includes,
+        diagnostics: &'d mut Diagnostics,
+    ) -> Self {
+        let mut overrides: HashMap<(Section, String, String), Vec<usize>> = HashMap::new();
+        for (at, over) in resolved.overrides.iter().enumerate() {
+            let (namespace, name) = split_key(&over.key.value);
+            let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned();
+            overrides
+                .entry((over.section, namespace, name.to_owned()))
+                .or_default()
+                .push(at);
+        }
+        Self {
+            resolved,
+            includes,
+            diagnostics,
+            expressions: Expressions::new(),
+            overrides,
+            used_overrides: vec![false; resolved.overrides.len()],
+            used_vars: Vec::new(),
+            variants: Vec::new(),
+            toml: resolved.file.file,
+        }
+    }
+
+    /// The names that expressions can use in a cluster.
+    fn context(&mut self, cluster: &Cluster) -> Context {
+        let text = |value: &str| Node::new(value, Span::BUILT_IN);
+        let settings = &self.resolved.settings;
+        let mut context = Context::default();
+        let mut own = Table::new();
+        own.set(
+            "name",
+            Node::new(cluster.name.value.as_str(), cluster.name.span),
+        );
+        if let Some(name) = &cluster.context {
+            own.set("context", Node::new(name.value.as_str(), name.span));
+        }
+        let groups: Vec<Node> = cluster
+            .groups
+            .iter()
+            .map(|at| text(&settings.groups[*at].name.value))
+            .collect();
+        own.set("groups", Node::new(groups, Span::BUILT_IN));
+        context.set("cluster", Node::new(own, cluster.span));
+        let mut repo = Table::new();
+        if let Some(url) = &settings.repo.url {
+            repo.set("url", text(&url.value));
+        }
+        repo.set("branch", text(&settings.repo.branch));
+        repo.set("name", text(&settings.repo.name));
+        repo.set("namespace", text(&settings.repo.namespace));
+        context.set("repo", Node::new(repo, settings.repo.span));
+        let mut flux = Table::new();
+        flux.set("version", text(&cluster.flux.version.value));
+        flux.set("namespace", text(&cluster.flux.namespace));
+        context.set("flux", Node::new(flux, Span::BUILT_IN));
+        let mut faults = Vec::new();
+        for (_, entry) in cluster.vars.iter() {
+            self.expressions.uses(&entry.node, &mut self.used_vars);
+        }
+        let vars = self
+            .expressions
+            .expand_table(&cluster.vars, &context, &mut faults);
+        self.report(faults, "vars", &cluster.name.value);
+        context.set("vars", Node::new(vars, cluster.span));
+        context
+    }
+
+    fn report(&mut self, faults: Vec<Fault>, place: &str, cluster: &str) {
+        for fault in faults {
+            let code = if fault.unknown.is_some() {
+                "unknown-variable"
+            } else {
+                "expression"
+            };
+            let mut diagnostic = Diagnostic::error(code, fault.message)
+                .at(fault.span, format!("in `{place}`"))
+                .in_cluster(cluster);
+            if let Some(help) = fault.help {
+                diagnostic = diagnostic.with_help(help);
+            }
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    fn prepare(&mut self, draft: &Draft) -> Prepared {
+        let mut uses = Vec::new();
+        let key = if has_expression(&draft.key.value) {
+            self.expressions.uses_in_text(&draft.key.value, &mut uses);
+            None
+        } else {
+            let (namespace, name) = split_key(&draft.key.value);
+            Some((
+                namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned(),
+                name.to_owned(),
+            ))
+        };
+        let overrides: Vec<usize> = match &key {
+            Some((namespace, name)) => self
+                .overrides
+                .get(&(draft.section, namespace.clone(), name.clone()))
+                .cloned()
+                .unwrap_or_default(),
+            None => (0..self.resolved.overrides.len())
+                .filter(|at| self.resolved.overrides[*at].section == draft.section)
+                .collect(),
+        };
+        let tables = draft.layers.iter().chain(
+            overrides
+                .iter()
+                .map(|at| &self.resolved.overrides[*at].layer),
+        );
+        for layer in tables {
+            for (key, entry) in layer.table.iter() {
+                self.expressions.uses_in_text(key, &mut uses);
+                self.expressions.uses(&entry.node, &mut uses);
+            }
+        }
+        self.used_vars.extend(uses.iter().cloned());
+        uses.retain(|path| {
+            let root = path.split('.').next().unwrap_or(path);
+            ["cluster", "vars", "flux"].contains(&root)
+        });
+        uses.sort();
+        uses.dedup();
+        let kinds = Registry::get().section(draft.section.as_str()).collect();
+        Prepared { key, uses, kinds }
+    }
+
+    /// Namespace and name of a draft whose key has expressions.
+    fn key(&mut self, draft: &Draft, context: &Context) -> Option<(String, String)> {
+        let mut context = context.clone();
+        if let Some(inputs) = &draft.inputs {
+            context.set("inputs", inputs.as_ref().clone());
+        }
+        match self
+            .expressions
+            .text(&draft.key.value, draft.key.span, &context)
+        {
+            Ok(text) => {
+                let (namespace, name) = split_key(&text);
+                Some((
+                    namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned(),
+                    name.to_owned(),
+                ))
+            }
+            Err(fault) => {
+                let cluster = context
+                    .get("cluster.name")
+                    .and_then(Node::as_str)
+                    .unwrap_or_default()
+                    .to_owned();
+                self.report(vec![fault], draft.section.as_str(), &cluster);
+                None
+            }
+        }
+    }
+
+    /// What groups and the cluster itself lay over a resource, in the order in which it applies.
+    fn overrides_for(
+        &self,
+        section: Section,
+        namespace: &str,
+        name: &str,
+        cluster: usize,
+    ) -> Vec<usize> {
+        if self.overrides.is_empty() {
+            return Vec::new();
+        }
+        let Some(candidates) =
+            self.overrides
+                .get(&(section, namespace.to_owned(), name.to_owned()))
+        else {
+            return Vec::new();
+        };
+        let groups = &self.resolved.settings.clusters[cluster].groups;
+        let mut found: Vec<usize> = candidates
+            .iter()
+            .copied()
+            .filter(|at| match self.resolved.overrides[*at].layer.origin {
+                Origin::Group(group) => groups.contains(&group),
+                Origin::Cluster(at) => at == cluster,
+                Origin::BuiltIn | Origin::Defaults | Origin::SectionDefaults | Origin::Resource => {
+                    false
+                }
+            })
+            .collect();
+        found.sort_by_key(|at| self.resolved.overrides[*at].layer.origin);
+        found
+    }
+
+    fn variant(
+        &mut self,
+        draft: &Draft,
+        prepared: &Prepared,
+        cluster: usize,
+        context: &Context,
+        known: &mut HashMap<VariantKey, Option<u32>>,
+    ) -> Option<u32> {
+        let (namespace, name) = match &prepared.key {
+            Some((namespace, name)) => (namespace.clone(), name.clone()),
+            None => self.key(draft, context)?,
+        };
+        let overrides = self.overrides_for(draft.section, &namespace, &name, cluster);
+        let mut values = String::new();
+        for path in &prepared.uses {
+            let value = context.get(path).map(|node| &node.value);
+            write!(values, "{value:?};").expect("a String takes everything");
+        }
+        for at in &overrides {
+            self.used_overrides[*at] = true;
+        }
+        let key = VariantKey {
+            minor: self.resolved.settings.clusters[cluster].flux.minor,
+            overrides,
+            values,
+        };
+        if let Some(variant) = known.get(&key) {
+            return *variant;
+        }
+        let variant = self
+            .make(
+                draft,
+                prepared,
+                &namespace,
+                &name,
+                &key.overrides,
+                cluster,
+                context,
+            )
+            .map(|variant| {
+                self.variants.push(variant);
+                u32::try_from(self.variants.len() - 1).expect("fewer than 2^32 variants")
+            });
+        known.insert(key, variant);
+        variant
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a variant is made of, each once"
+    )]
+    fn make(
+        &mut self,
+        draft: &Draft,
+        prepared: &Prepared,
+        namespace: &str,
+        name: &str,
+        overrides: &[usize],
+        cluster: usize,
+        context: &Context,
+    ) -> Option<Variant> {
+        let layers = self.lay(draft, overrides, cluster)?;
+        let cluster_name = self.resolved.settings.clusters[cluster].name.value.clone();
+        let place = format!("{}.{}", draft.section.as_str(), draft.key.value);
+        let mut context = context.clone();
+        if let Some(inputs) = &draft.inputs {
+            context.set("inputs", inputs.as_ref().clone());
+        }
+        context.set("name", Node::new(name, draft.key.span));
+        context.set("namespace", Node::new(namespace, draft.key.span));
+
+        let roots: Vec<&SchemaNode> = prepared.kinds.iter().map(|kind| kind.root()).collect();
+        let mut merged = Table::new();
+        for layer in layers {
+            let table = self.include(&layer, &roots, &context, &place, &cluster_name);
+            if layer.origin == Origin::Defaults {
+                merge(&mut merged, &known_fields(&table, &roots));
+            } else {
+                merge(&mut merged, &table);
+            }
+        }
+        let mut faults = Vec::new();
+        let merged = self
+            .expressions
+            .expand_table_of(&merged, self.toml, &context, &mut faults);
+        let has_faults = !faults.is_empty();
+        self.report(faults, &place, &cluster_name);
+        if has_faults {
+            return None;
+        }
+        self.build(draft, prepared, namespace, name, merged, cluster)
+    }
+
+    /// A draft's layers for a cluster; `None` where an override removes the resource.
+    fn lay(&mut self, draft: &Draft, overrides: &[usize], cluster: usize) -> Option<Vec<Layer>> {
+        let mut layers: Vec<Layer> = draft.layers.clone();
+        let chosen: Vec<&Override> = overrides
+            .iter()
+            .map(|at| &self.resolved.overrides[*at])
+            .collect();
+        let settings = &self.resolved.settings;
+        let own = chosen
+            .iter()
+            .find(|over| matches!(over.layer.origin, Origin::Cluster(_)))
+            .map(|over| over.layer.table.as_ref());
+        for (index, over) in chosen.iter().enumerate() {
+            let Origin::Group(group) = over.layer.origin else {
+                continue;
+            };
+            for under in &chosen[..index] {
+                let Origin::Group(other) = under.layer.origin else {
+                    continue;
+                };
+                if settings.groups[group].priority != settings.groups[other].priority {
+                    continue;
+                }
+                let what = format!("{}.{}", draft.section.as_str(), over.key.value);
+                clusters::report_conflicts(
+                    &what,
+                    (&settings.groups[other], &under.layer.table),
+                    (&settings.groups[group], &over.layer.table),
+                    own,
+                    &settings.clusters[cluster].name.value,
+                    self.diagnostics,
+                );
+            }
+        }
+        if chosen.last().is_some_and(|over| over.removes) {
+            return None;
+        }
+        let kept = chosen
+            .iter()
+            .rposition(|over| over.removes)
+            .map_or(0, |at| at + 1);
+        layers.extend(chosen[kept..].iter().map(|over| over.layer.clone()));
+        Some(layers)
+    }
+
+    fn include(
+        &mut self,
+        layer: &Layer,
+        roots: &[&SchemaNode],
+        context: &Context,
+        place: &str,
+        cluster: &str,
+    ) -> Table {
+        if self.includes.files.is_empty() && !mentions_file(&layer.table) {
+            return layer.table.as_ref().clone();
+        }
+        let expressions = &mut self.expressions;
+        let mut path_of = |text: &str, span: Span, diagnostics: &mut Diagnostics| match expressions
+            .text(text, span, context)
+        {
+            Ok(path) => Some(path),
+            Err(fault) => {
+                diagnostics.push(
+                    Diagnostic::error("expression", fault.message)
+                        .at(fault.span, format!("in `{place}`"))
+                        .in_cluster(cluster),
+                );
+                None
+            }
+        };
+        Including {
+            includes: self.includes,
+            path_of: &mut path_of,
+            diagnostics: self.diagnostics,
+        }
+        .table(&layer.table, roots)
+    }
+
+    /// Turns a merged table into resources.
+    fn build(
+        &mut self,
+        draft: &Draft,
+        prepared: &Prepared,
+        namespace: &str,
+        name: &str,
+        mut table: Table,
+        cluster: usize,
+    ) -> Option<Variant> {
+        let settings = &self.resolved.settings;
+        let pinned = &settings.clusters[cluster];
+        let place = format!("{}.{}", draft.section.as_str(), draft.key.value);
+        let mut own: HashMap<&str, Entry> = HashMap::new();
+        for key in OWN_KEYS {
+            if let Some(entry) = table.remove(key) {
+                own.insert(key, entry);
+            }
+        }
+        let mut text = |key: &str| -> Option<Spanned<String>> {
+            let entry = own.remove(key)?;
+            match entry.node.as_str() {
+                Some(text) => Some(Spanned::new(text.to_owned(), entry.node.span)),
+                None => {
+                    self.diagnostics.push(crate::settings::fields::wrong_type(
+                        &format!("{place}.{key}"),
+                        &entry.node,
+                        "a string",
+                    ));
+                    None
+                }
+            }
+        };
+        let renamed_from = text("renamedFrom");
+        let acknowledge = text("acknowledge");
+        let labels = own.remove("labels").map(|entry| entry.node);
+        let annotations = own.remove("annotations").map(|entry| entry.node);
+
+        let mut parts: Vec<(&'static KindSchema, String, String, Table)> = Vec::new();
+        let mut tests = Vec::new();
+        let mut resources = Vec::new();
+        let registry = Registry::get();
+        if draft.section == Section::IMAGES {
+            let split = images::split(namespace, name, table, draft.key.span, self.diagnostics);
+            let kind = |name: &str| registry.kind(name).expect("images have two kinds");
+            if let Some(spec) = split.repository {
+                let kind = kind("ImageRepository");
+                parts.push((kind, namespace.to_owned(), name.to_owned(), spec));
+            }
+            for (namespace, name, spec) in split.policies {
+                parts.push((kind("ImagePolicy"), namespace, name, spec));
+            }
+            tests = split.tests;
+        } else if draft.section == Section::MANIFESTS {
+            let mut filling = Filling {
+                repo: &settings.repo,
+                namespace,
+                diagnostics: self.diagnostics,
+            };
+            let manifest = filling.manifest(
+                name,
+                table,
+                labels.as_ref(),
+                annotations.as_ref(),
+                draft.key.span,
+            );
+            resources.extend(manifest);
+        } else {
+            let kind = *prepared.kinds.first()?;
+            parts.push((kind, namespace.to_owned(), name.to_owned(), table));
+        }
+        for (kind, namespace, name, spec) in parts {
+            let Some(api_version) = kind.api_version(pinned.flux.minor) else {
+                self.diagnostics
+                    .push(kind_needs(kind, draft.key.span, pinned));
+                continue;
+            };
+            let identity = Identity {
+                group: kind.group.clone(),
+                kind: kind.kind.clone(),
+                namespace: namespace.clone(),
+                name,
+            };
+            let mut filling = Filling {
+                repo: &settings.repo,
+                namespace: &namespace,
+                diagnostics: self.diagnostics,
+            };
+            let spec = filling.table(spec, kind.root());
+            let span = draft.key.span;
+            let mut metadata = Resource::metadata(&identity, span);
+            for (key, node) in [("labels", &labels), ("annotations", &annotations)] {
+                if let Some(node) = node {
+                    let entry = Entry {
+                        key: node.span,
+                        node: sorted_strings(node.clone()),
+                    };
+                    metadata.insert(key, entry);
+                }
+            }
+            let mut node = Table::new();
+            node.set("apiVersion", Node::new(api_version.as_str(), span));
+            node.set("kind", Node::new(kind.kind.as_str(), span));
+            node.set("metadata", Node::new(metadata, span));
+            node.set("spec", Node::new(spec, span));
+            resources.push(Resource {
+                identity,
+                api_version,
+                node: Node::new(node, span),
+            });
+        }
+        Some(Variant {
+            section: draft.section,
+            span: draft.key.span,
+            minor: pinned.flux.minor,
+            version: pinned.flux.version.clone(),
+            resources,
+            tests,
+            renamed_from,
+            acknowledge,
+            cluster,
+        })
+    }
+
+    /// Overrides that met nothing, and variables that nothing uses.
+    fn report_unused(&mut self) {
+        for (over, used) in self.resolved.overrides.iter().zip(&self.used_overrides) {
+            if *used {
+                continue;
+            }
+            let settings = &self.resolved.settings;
+            let holder = match over.layer.origin {
+                Origin::Group(at) => format!("group `{}`", settings.groups[at].name.value),
+                Origin::Cluster(at) => format!("cluster `{}`", settings.clusters[at].name.value),
+                Origin::BuiltIn | Origin::Defaults | Origin::SectionDefaults | Origin::Resource => {
+                    continue;
+                }
+            };
+            let section = over.section.as_str();
+            let mut diagnostic = Diagnostic::error(
+                "override-without-resource",
+                format!(
+                    "`{section}.{}` overrides nothing in {holder}",
+                    over.key.value
+                ),
+            )
+            .at(over.key.span, "");
+            let drafts = || {
+                self.resolved
+                    .drafts
+                    .iter()
+                    .filter(|draft| draft.section == over.section)
+            };
+            diagnostic = if let Some(draft) =
+                drafts().find(|draft| draft.key.value == over.key.value)
+            {
+                diagnostic
+                    .at(draft.key.span, "this resource does not go there")
+                    .with_help("choose the cluster in the resource's `clusters` or `groups`, or remove the override")
+            } else if let Some(near) = nearest(
+                &over.key.value,
+                drafts().map(|draft| draft.key.value.as_str()),
+            ) {
+                diagnostic
+                    .with_help(format!("did you mean `{near}`?"))
+                    .with_fix(over.key.span, near)
+            } else {
+                diagnostic.with_help(format!(
+                    "define `[{section}.\"{}\"]` at the top level; `clusters = […]` says where it goes",
+                    over.key.value
+                ))
+            };
+            self.diagnostics.push(diagnostic);
+        }
+        let mut reported: Vec<&str> = Vec::new();
+        if self.used_vars.iter().any(|path| path == "vars") {
+            return;
+        }
+        for cluster in &self.resolved.settings.clusters {
+            for (key, entry) in cluster.vars.iter() {
+                let path = format!("vars.{key}");
+                let is_used = self.used_vars.iter().any(|used| {
+                    used.strip_prefix(&path)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                });
+                if !is_used && !reported.contains(&key) {
+                    reported.push(key);
+                    self.diagnostics.push(
+                        Diagnostic::warning("unused-var", format!("nothing uses `{path}`"))
+                            .at(entry.key, "")
+                            .with_help(format!("use it as `${{{{ {path} }}}}`, or remove it")),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// `flux-version`: the kind is missing in the pinned version.
+fn kind_needs(kind: &KindSchema, span: Span, cluster: &Cluster) -> Diagnostic {
+    let version = &cluster.flux.version;
+    let needs = match kind.since {
+        Some(since) => format!("`{}` needs Flux {since}", kind.kind),
+        None => format!("`{}` is gone from Flux {}", kind.kind, version.value),
+    };
+    Diagnostic::error(
+        "flux-version",
+        format!(
+            "{needs}; cluster `{}` pins {}",
+            cluster.name.value, version.value
+        ),
+    )
+    .at(span, "")
+    .at(version.span, "pinned here")
+    .in_cluster(cluster.name.value.as_str())
+    .with_help("raise `flux.version`, or keep the resource out of the cluster with `clusters`")
+}
+
+/// Whether `{ file = … }` stands anywhere in a table.
+fn mentions_file(table: &Table) -> bool {
+    table
+        .iter()
+        .any(|(_, entry)| node_mentions_file(&entry.node))
+}
+
+fn node_mentions_file(node: &Node) -> bool {
+    match &node.value {
+        Value::Table(table) => include::included_path(node).is_some() || mentions_file(table),
+        Value::Array(items) => items.iter().any(node_mentions_file),
+        _ => false,
+    }
+}
+
+/// The defaults of all kinds that this kind has a field for.
+fn known_fields(table: &Table, roots: &[&SchemaNode]) -> Table {
+    table
+        .iter()
+        .filter(|(key, _)| {
+            ["labels", "annotations"].contains(key)
+                || roots.iter().any(|root| root.property(key).is_some())
+        })
+        .map(|(key, entry)| (key.to_owned(), entry.clone()))
+        .collect()
+}
+
+/// Labels or annotations in the order of their names; another type is left for `validate` to refuse.
+fn sorted_strings(node: Node) -> Node {
+    let span = node.span;
+    match node.value {
+        Value::Table(table) => {
+            let mut entries: Vec<(String, Entry)> = table.into_iter().collect();
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            Node::new(entries.into_iter().collect::<Table>(), span)
+        }
+        value => Node::new(value, span),
+    }
+}

@@ -5,9 +5,40 @@ use serde_json::Value as Json;
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::node::{Entry, Marked, Node, Table, Value};
+use crate::resolve::merge::merge;
+use crate::resource::Resource;
 use crate::schema::{Registry, SchemaNode, Shorthand};
+use crate::settings::fields::wrong_type;
 use crate::settings::{DEFAULT_NAMESPACE, Repo};
 use crate::source::Span;
+
+/// Kubernetes' own kinds that live in no namespace; for others the key `"/name"` says so.
+///
+/// Source: <https://kubernetes.io/docs/reference/kubernetes-api/>
+const CLUSTER_SCOPED: &[&str] = &[
+    "APIService",
+    "CSIDriver",
+    "CertificateSigningRequest",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "FlowSchema",
+    "IngressClass",
+    "MutatingAdmissionPolicy",
+    "MutatingAdmissionPolicyBinding",
+    "MutatingWebhookConfiguration",
+    "Namespace",
+    "Node",
+    "PersistentVolume",
+    "PriorityClass",
+    "PriorityLevelConfiguration",
+    "RuntimeClass",
+    "StorageClass",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration",
+    "VolumeAttachment",
+];
 
 /// What a resource's fields are filled in from.
 pub(super) struct Filling<'a> {
@@ -65,7 +96,89 @@ impl Filling<'_> {
         self.sorted(table, |_| None)
     }
 
-    fn sorted<'s>(&mut self, table: Table, shape: impl Fn(&str) -> Option<&'s SchemaNode>) -> Table {
+    /// Any other Kubernetes object, as it stands, with the metadata that its key gives.
+    pub(super) fn manifest(
+        &mut self,
+        name: &str,
+        mut table: Table,
+        labels: Option<&Node>,
+        annotations: Option<&Node>,
+        span: Span,
+    ) -> Option<Resource> {
+        let mut node = Table::new();
+        for key in ["apiVersion", "kind"] {
+            match table.remove(key) {
+                Some(entry) if entry.node.as_str().is_some() => {
+                    node.insert(key, entry);
+                }
+                Some(entry) => {
+                    let path = format!("manifests.{name}.{key}");
+                    self.diagnostics
+                        .push(wrong_type(&path, &entry.node, "a string"));
+                    return None;
+                }
+                None => {
+                    self.diagnostics.push(
+                        Diagnostic::error(
+                            "missing-field",
+                            format!("`manifests.{name}` needs `{key}`"),
+                        )
+                        .at(span, "")
+                        .with_help(format!("add `{key} = \"…\"`")),
+                    );
+                    return None;
+                }
+            }
+        }
+        let kind = node.get("kind").and_then(Node::as_str).unwrap_or_default();
+        let mut metadata = Table::new();
+        metadata.set("name", Node::new(name, span));
+        if !self.namespace.is_empty() && !CLUSTER_SCOPED.contains(&kind) {
+            metadata.set("namespace", Node::new(self.namespace, span));
+        }
+        if let Some(own) = table
+            .remove("metadata")
+            .and_then(|entry| match entry.node.value {
+                Value::Table(own) => Some(own),
+                _ => None,
+            })
+        {
+            merge(&mut metadata, &own);
+        }
+        for (key, more) in [("labels", labels), ("annotations", annotations)] {
+            if let Some(more) = more {
+                let mut over = Table::new();
+                over.set(key, more.clone());
+                merge(&mut metadata, &over);
+            }
+        }
+        let metadata = self.metadata(metadata);
+        node.set("metadata", Node::new(metadata, span));
+        for (key, entry) in self.free(table) {
+            node.insert(key, entry);
+        }
+        Resource::from_node(Node::new(node, span))
+    }
+
+    /// `name` and `namespace` first, the rest in the order of their names.
+    fn metadata(&mut self, mut metadata: Table) -> Table {
+        let mut ordered = Table::new();
+        for key in ["name", "namespace"] {
+            if let Some(entry) = metadata.remove(key) {
+                ordered.insert(key, entry);
+            }
+        }
+        for (key, entry) in self.free(metadata) {
+            ordered.insert(key, entry);
+        }
+        ordered
+    }
+
+    fn sorted<'s>(
+        &mut self,
+        table: Table,
+        shape: impl Fn(&str) -> Option<&'s SchemaNode>,
+    ) -> Table {
         let mut entries: Vec<(String, Entry)> = table.into_iter().collect();
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         entries
@@ -128,7 +241,10 @@ impl Filling<'_> {
         table.set("kind", Node::new("GitRepository", Span::BUILT_IN));
         table.set("name", Node::new(self.repo.name.as_str(), Span::BUILT_IN));
         if self.repo.namespace != self.namespace {
-            table.set("namespace", Node::new(self.repo.namespace.as_str(), Span::BUILT_IN));
+            table.set(
+                "namespace",
+                Node::new(self.repo.namespace.as_str(), Span::BUILT_IN),
+            );
         }
         Node::new(table, Span::BUILT_IN)
     }
@@ -144,31 +260,39 @@ impl Filling<'_> {
         let span = entry.node.span;
         if let Some(long) = table.entry(field) {
             self.diagnostics.push(
-                Diagnostic::error("source-twice", format!("both `source` and `{field}` are set"))
-                    .at(entry.key, "the shorthand")
-                    .at(long.key, "the long form")
-                    .with_help("remove one of them"),
+                Diagnostic::error(
+                    "source-twice",
+                    format!("both `source` and `{field}` are set"),
+                )
+                .at(entry.key, "the shorthand")
+                .at(long.key, "the long form")
+                .with_help("remove one of them"),
             );
             return;
         }
         let Some(text) = entry.node.as_str() else {
             self.diagnostics
-                .push(crate::settings::fields::wrong_type("source", &entry.node, "a string"));
+                .push(wrong_type("source", &entry.node, "a string"));
             return;
         };
         let registry = Registry::get();
         let (prefix, key) = text.split_once('.').unwrap_or((text, ""));
         let Some(kind) = registry.source(prefix).filter(|_| !key.is_empty()) else {
-            let prefixes = registry.sources().filter_map(|kind| kind.shorthand.as_deref());
-            let mut diagnostic = Diagnostic::error("wrong-value", format!("`{text}` names no source"))
-                .at(span, "");
-            diagnostic = match nearest(prefix, prefixes.clone()) {
+            let prefixes: Vec<&str> = registry
+                .sources()
+                .filter_map(|kind| kind.shorthand.as_deref())
+                .collect();
+            let diagnostic =
+                Diagnostic::error("wrong-value", format!("`{text}` names no source")).at(span, "");
+            let diagnostic = match nearest(prefix, prefixes.iter().copied()) {
                 Some(near) if !key.is_empty() => {
                     diagnostic.with_help(format!("did you mean `{near}.{key}`?"))
                 }
                 _ => {
-                    let prefixes: Vec<String> =
-                        prefixes.map(|prefix| format!("`{prefix}.NAME`")).collect();
+                    let prefixes: Vec<String> = prefixes
+                        .iter()
+                        .map(|prefix| format!("`{prefix}.NAME`"))
+                        .collect();
                     diagnostic.with_help(format!("write one of {}", prefixes.join(", ")))
                 }
             };
@@ -216,7 +340,10 @@ impl Filling<'_> {
         let table = node.as_table()?;
         let policy = table.get("imagePolicy")?;
         let text = policy.as_str()?;
-        if !table.keys().all(|key| ["imagePolicy", "initial"].contains(&key)) {
+        if !table
+            .keys()
+            .all(|key| ["imagePolicy", "initial"].contains(&key))
+        {
             return None;
         }
         let (key, part) = match text.split_once(':') {
@@ -236,8 +363,10 @@ impl Filling<'_> {
         let initial = match table.get("initial") {
             Some(initial) if matches!(initial.value, Value::Table(_) | Value::Array(_)) => {
                 self.diagnostics.push(
-                    Diagnostic::error("wrong-type", "`initial` must be a scalar")
-                        .at(initial.span, format!("this is {}", initial.value.type_name())),
+                    Diagnostic::error("wrong-type", "`initial` must be a scalar").at(
+                        initial.span,
+                        format!("this is {}", initial.value.type_name()),
+                    ),
                 );
                 Value::Null
             }

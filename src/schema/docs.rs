@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::diagnostic::nearest::nearest;
+
 use super::{Additional, FluxMinor, KindSchema, Registry, SchemaNode, Shorthand, Target, Type};
 
 /// A kind or one of its fields, with what is known of it.
@@ -313,7 +315,7 @@ fn type_of(node: &SchemaNode) -> String {
 impl UnknownPath {
     fn new(part: String, within: String, known: Vec<String>) -> Self {
         Self {
-            nearest: nearest(&part, &known),
+            nearest: nearest(&part, known.iter().map(String::as_str)).map(str::to_owned),
             part,
             within,
             known,
@@ -330,16 +332,6 @@ impl UnknownPath {
             self
         }
     }
-}
-
-fn nearest(part: &str, known: &[String]) -> Option<String> {
-    let lower = part.to_lowercase();
-    known
-        .iter()
-        .map(|name| (strsim::jaro_winkler(&lower, &name.to_lowercase()), name))
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
-        .map(|(_, name)| name.clone())
 }
 
 impl fmt::Display for UnknownPath {
