@@ -3,15 +3,20 @@
 //! The one picture: load -> resolve -> expand -> validate -> link -> check -> emit; then, at the
 //! edge, compare, write and commit.
 
+pub mod check;
 pub mod compare;
 pub mod diagnostic;
+pub mod emit;
 pub mod expand;
 pub mod go;
+pub mod link;
 pub mod load;
 pub mod node;
 pub mod resolve;
 pub mod resource;
+pub mod rules;
 pub mod schema;
 pub mod settings;
 pub mod source;
+pub mod validate;
 pub mod yaml;

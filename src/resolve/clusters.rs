@@ -127,9 +127,9 @@ pub(super) fn read(root: &Table, diagnostics: &mut Diagnostics) -> Clusters {
             span,
         });
     }
-    if clusters.is_empty() && flux_base.is_some() {
+    if let Some(flux) = flux_base.filter(|_| clusters.is_empty()) {
         // Nobody else would read it, and its faults are faults all the same.
-        Flux::read(flux_base.expect("seen just before"), diagnostics);
+        Flux::read(flux, diagnostics);
     }
     Clusters {
         clusters,

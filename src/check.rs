@@ -1,0 +1,32 @@
+//! `Graph` -> `Checked`: the rules, one file each.
+
+use crate::diagnostic::Diagnostics;
+use crate::link::Graph;
+use crate::rules::{Facts, RULES};
+
+/// A graph in which no rule found an error, nor any stage before. Only this can be written.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    graph: Graph,
+}
+
+/// Runs every rule; `None` where this or an earlier stage found an error.
+pub fn check(
+    graph: Graph,
+    facts: &Facts<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Result<Checked, Graph> {
+    for rule in RULES {
+        (rule.check)(&graph, facts, diagnostics);
+    }
+    if diagnostics.has_errors() {
+        return Err(graph);
+    }
+    Ok(Checked { graph })
+}
+
+impl Checked {
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+}

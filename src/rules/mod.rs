@@ -1,0 +1,36 @@
+//! What a graph must hold to beyond its schemas: one file and one row a rule.
+
+mod cross_namespace;
+mod dangling_reference;
+mod dependency_cycle;
+mod missing_component;
+mod not_checked;
+
+use crate::diagnostic::Diagnostics;
+use crate::link::Graph;
+
+/// A rule: what it finds is explained by its page.
+pub struct Rule {
+    /// The code of its findings.
+    pub code: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// What is wrong, why it matters and what to do, for `fluxgen explain CODE`.
+    pub page: &'static str,
+    pub(crate) check: fn(&Graph, &Facts<'_>, &mut Diagnostics),
+}
+
+/// What rules may know beside the graph.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Facts<'a> {
+    _project: std::marker::PhantomData<&'a ()>,
+}
+
+/// Every rule, in the order in which they run.
+pub static RULES: &[Rule] = &[
+    dangling_reference::RULE,
+    dependency_cycle::RULE,
+    missing_component::RULE,
+    cross_namespace::RULE,
+    not_checked::RULE,
+];

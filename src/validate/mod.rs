@@ -1,0 +1,450 @@
+//! `Resource` -> `Resource`: each holds to its kind's schema in the cluster's Flux version.
+//!
+//! Works on variants, so a fault that a thousand clusters share is found once.
+
+mod format;
+mod metadata;
+
+use rayon::prelude::*;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::expand::{Expanded, Variant};
+use crate::node::{Node, Table, Value};
+use crate::resource::Resource;
+use crate::schema::{Additional, FluxMinor, Keywords, KindSchema, Registry, SchemaNode, Type};
+use crate::settings::fields::{list, unknown_key};
+use crate::source::Span;
+
+/// Resources that hold to their schemas, but for the faults that were reported.
+#[derive(Debug, Clone)]
+pub struct Validated {
+    pub expanded: Expanded,
+}
+
+/// Validates every variant once.
+pub fn validate(expanded: Expanded, diagnostics: &mut Diagnostics) -> Validated {
+    let found: Vec<Vec<Diagnostic>> = expanded
+        .variants
+        .par_iter()
+        .map(|variant| {
+            let cluster = &expanded.settings.clusters[variant.cluster].name.value;
+            let mut found = Vec::new();
+            for resource in &variant.resources {
+                let mut validating = Validating {
+                    variant,
+                    cluster,
+                    section: variant.section.as_str(),
+                    found: &mut found,
+                };
+                validating.resource(resource);
+            }
+            found
+        })
+        .collect();
+    diagnostics.extend(found.into_iter().flatten());
+    Validated { expanded }
+}
+
+/// The schema of a resource, if its kind and version have one.
+pub(crate) fn schema_of(resource: &Resource, minor: FluxMinor) -> Option<&'static KindSchema> {
+    let kind = Registry::get().kind(&resource.identity.kind)?;
+    let is_ours = kind.group == resource.identity.group
+        && kind
+            .api_version(minor)
+            .is_some_and(|version| version == resource.api_version);
+    is_ours.then_some(kind)
+}
+
+struct Validating<'a> {
+    variant: &'a Variant,
+    cluster: &'a str,
+    section: &'a str,
+    found: &'a mut Vec<Diagnostic>,
+}
+
+impl Validating<'_> {
+    fn resource(&mut self, resource: &Resource) {
+        metadata::validate(self, resource);
+        let Some(kind) = schema_of(resource, self.variant.minor) else {
+            let registry = Registry::get();
+            if let Some(kind) = registry
+                .kind(&resource.identity.kind)
+                .filter(|kind| kind.group == resource.identity.group)
+            {
+                self.wrong_api_version(resource, kind);
+            }
+            return;
+        };
+        match resource.get(&["spec"]) {
+            Some(spec) => self.node(spec, kind.root(), ""),
+            None => self.push(
+                Diagnostic::error("missing-field", format!("a {} needs `spec`", kind.kind))
+                    .with_help("add `spec`"),
+                resource.node.span,
+            ),
+        }
+    }
+
+    fn wrong_api_version(&mut self, resource: &Resource, kind: &KindSchema) {
+        let version = &self.variant.version.value;
+        let span = resource
+            .get(&["apiVersion"])
+            .map_or(Span::BUILT_IN, |node| node.span);
+        let diagnostic = Diagnostic::error(
+            "flux-version",
+            format!(
+                "Flux {version} does not serve {} `{}`",
+                kind.kind, resource.api_version
+            ),
+        );
+        let diagnostic = match kind.api_version(self.variant.minor) {
+            Some(served) => diagnostic.with_help(format!("write `{served}`")),
+            None => diagnostic.with_help("raise `flux.version`"),
+        };
+        self.push(diagnostic, span);
+    }
+
+    /// Adds a finding at `span`, or at the resource's key where nothing was written.
+    pub(super) fn push(&mut self, diagnostic: Diagnostic, span: Span) {
+        let diagnostic = if span.is_built_in() {
+            diagnostic.at(self.variant.span, "")
+        } else {
+            diagnostic.at(span, "")
+        };
+        self.found.push(diagnostic);
+    }
+
+    fn node(&mut self, node: &Node, schema: &SchemaNode, path: &str) {
+        if schema.is_free() && schema.properties.is_empty() {
+            if let Value::Null = node.value.scalar() {
+                self.wrong_type(node, schema, path);
+            }
+            return;
+        }
+        match (schema.kind, node.value.scalar()) {
+            (Type::Object, Value::Table(table)) => self.table(node, table, schema, path),
+            (Type::Array, Value::Array(items)) => self.array(node, items, schema, path),
+            (Type::String, Value::String(text)) => self.text(node, text, schema, path),
+            (Type::Integer, Value::Integer(number)) => {
+                let keywords = schema.keywords(self.variant.minor);
+                self.number(node, *number, keywords, path);
+            }
+            (Type::Boolean, Value::Bool(_)) => {}
+            _ => self.wrong_type(node, schema, path),
+        }
+    }
+
+    fn wrong_type(&mut self, node: &Node, schema: &SchemaNode, path: &str) {
+        let expected = match schema.kind {
+            Type::Object => "a table",
+            Type::Array => "an array",
+            Type::String => "a string",
+            Type::Integer => "an integer",
+            Type::Boolean => "a boolean",
+        };
+        let mut diagnostic = crate::settings::fields::wrong_type(&self.name(path), node, expected);
+        if diagnostic.labels.is_empty() {
+            diagnostic = diagnostic.at(self.variant.span, "");
+        }
+        self.found.push(diagnostic);
+    }
+
+    fn table(&mut self, node: &Node, table: &Table, schema: &SchemaNode, path: &str) {
+        let minor = self.variant.minor;
+        for (key, entry) in table.iter() {
+            let inside = join(path, key);
+            if let Some(property) = schema.property(key) {
+                if property.is_in(minor) {
+                    self.node(&entry.node, property, &inside);
+                } else {
+                    let diagnostic = self.needs(&format!("`{inside}`"), property.since);
+                    self.push(
+                        diagnostic.at(self.variant.version.span, "pinned here"),
+                        entry.key,
+                    );
+                    let last = self.found.last_mut().expect("pushed just before");
+                    last.labels.rotate_right(1);
+                }
+                continue;
+            }
+            match &schema.additional {
+                Additional::Each(each) => self.node(&entry.node, each, &inside),
+                Additional::Free => {}
+                Additional::Closed => {
+                    let mut known: Vec<&str> =
+                        schema.properties_in(minor).map(|(key, _)| key).collect();
+                    if path.is_empty() {
+                        known.extend(crate::resolve::OWN_KEYS);
+                    }
+                    if schema
+                        .properties
+                        .values()
+                        .any(|node| node.shorthand.is_some())
+                    {
+                        known.push("source");
+                    }
+                    let place = self.name(path);
+                    self.found
+                        .push(unknown_key(&place, key, entry.key, known.iter().copied()));
+                }
+            }
+        }
+        let keywords = schema.keywords(minor);
+        for field in &keywords.required {
+            if !table.contains(field) {
+                let inside = join(path, field);
+                let mut diagnostic = Diagnostic::error(
+                    "missing-field",
+                    format!("`{}` needs `{field}`", self.name(path)),
+                );
+                diagnostic = match schema.property(field) {
+                    Some(property) => diagnostic
+                        .with_note(format!("`{inside}`: {}", property.description))
+                        .with_help(format!("add {}", example(field, property, minor))),
+                    None => diagnostic.with_help(format!("add `{field}`")),
+                };
+                let span = if path.is_empty() {
+                    self.variant.span
+                } else {
+                    node.span
+                };
+                self.push(diagnostic, span);
+            }
+        }
+        for condition in schema.conditions_in(minor) {
+            if !condition.is_met(node) {
+                let span = locate(node, &condition.at).unwrap_or(node.span);
+                let place = self.name(path);
+                let who = match condition.origin {
+                    crate::schema::Origin::Api => "the API server refuses it",
+                    crate::schema::Origin::Controller => "the controller refuses it",
+                };
+                let diagnostic = Diagnostic::error(
+                    "refused-combination",
+                    format!("`{place}`: {}", condition.message),
+                )
+                .with_note(who)
+                .with_help(condition.help.as_str());
+                let span = if path.is_empty() && span == node.span {
+                    self.variant.span
+                } else {
+                    span
+                };
+                self.push(diagnostic, span);
+            }
+        }
+        if let Some(format) = schema.format {
+            format::table(self, format, node, table, path);
+        }
+    }
+
+    fn needs(&self, what: &str, since: Option<FluxMinor>) -> Diagnostic {
+        let version = &self.variant.version.value;
+        let message = match since.filter(|since| *since > self.variant.minor) {
+            Some(since) => format!(
+                "{what} needs Flux {since}; cluster `{}` pins {version}",
+                self.cluster
+            ),
+            None => format!(
+                "{what} is gone from Flux {version}, which cluster `{}` pins",
+                self.cluster
+            ),
+        };
+        Diagnostic::error("flux-version", message)
+            .with_help("raise `flux.version`, or set the field only for clusters that have it")
+    }
+
+    fn array(&mut self, node: &Node, items: &[Node], schema: &SchemaNode, path: &str) {
+        let keywords = schema.keywords(self.variant.minor);
+        let length = items.len() as u64;
+        if let Some(least) = keywords.min_items.filter(|least| length < *least) {
+            let message = format!(
+                "`{}` needs at least {least} item{}",
+                self.name(path),
+                plural(least)
+            );
+            self.push(Diagnostic::error("wrong-value", message), node.span);
+        }
+        if let Some(most) = keywords.max_items.filter(|most| length > *most) {
+            let message = format!("`{}` has {length} items, more than {most}", self.name(path));
+            self.push(Diagnostic::error("wrong-value", message), node.span);
+        }
+        let Some(shape) = &schema.items else { return };
+        for (at, item) in items.iter().enumerate() {
+            self.node(item, shape, &format!("{path}[{at}]"));
+        }
+        if !schema.unique.is_empty() {
+            self.unique(items, &schema.unique, path);
+        }
+    }
+
+    fn unique(&mut self, items: &[Node], keys: &[String], path: &str) {
+        for (at, item) in items.iter().enumerate() {
+            let same = items[..at].iter().find(|other| {
+                keys.iter()
+                    .all(|key| match (item.get(key), other.get(key)) {
+                        (Some(a), Some(b)) => a.value.same(&b.value),
+                        _ => false,
+                    })
+            });
+            if let Some(same) = same {
+                let names = list(keys.iter().map(String::as_str));
+                let diagnostic = Diagnostic::error(
+                    "duplicate-item",
+                    format!("two items of `{}` have the same {names}", self.name(path)),
+                )
+                .with_help("give each of them its own");
+                self.push(diagnostic, item.span);
+                let last = self.found.last_mut().expect("pushed just before");
+                if !same.span.is_built_in() {
+                    last.labels.push(crate::diagnostic::Label {
+                        span: same.span,
+                        message: "the other one".to_owned(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn number(&mut self, node: &Node, number: i128, keywords: &Keywords, path: &str) {
+        let low = keywords.minimum.filter(|least| number < i128::from(*least));
+        let high = keywords.maximum.filter(|most| number > i128::from(*most));
+        for (bound, word) in [(low, "at least"), (high, "at most")] {
+            if let Some(bound) = bound {
+                let message = format!("`{}` must be {word} {bound}, not {number}", self.name(path));
+                self.push(Diagnostic::error("wrong-value", message), node.span);
+            }
+        }
+    }
+
+    fn text(&mut self, node: &Node, text: &str, schema: &SchemaNode, path: &str) {
+        let minor = self.variant.minor;
+        if !schema.values.is_empty() {
+            self.one_of(node, text, schema, path);
+            return;
+        }
+        let keywords = schema.keywords(minor);
+        let length = text.chars().count() as u64;
+        if keywords.min_length.is_some_and(|least| length < least) {
+            let message = format!("`{}` must not be empty", self.name(path));
+            self.push(Diagnostic::error("wrong-value", message), node.span);
+            return;
+        }
+        if let Some(most) = keywords.max_length.filter(|most| length > *most) {
+            let message = format!(
+                "`{}` has {length} characters, more than {most}",
+                self.name(path)
+            );
+            self.push(Diagnostic::error("wrong-value", message), node.span);
+        }
+        let pattern = keywords.pattern.as_deref();
+        let is_told = match schema.format {
+            Some(format) => format::text(self, format, node, text, pattern, path),
+            None => false,
+        };
+        if let Some(pattern) = pattern.filter(|pattern| !is_told && !pattern.is_match(text)) {
+            let diagnostic = Diagnostic::error(
+                "wrong-value",
+                format!("`{text}` is no value of `{}`", self.name(path)),
+            )
+            .with_note(format!("it must match `{}`", pattern.as_str()))
+            .with_help(schema.description.as_str());
+            self.push(diagnostic, node.span);
+        }
+    }
+
+    fn one_of(&mut self, node: &Node, text: &str, schema: &SchemaNode, path: &str) {
+        let minor = self.variant.minor;
+        let accepted: Vec<&str> = schema
+            .values_in(minor)
+            .map(|value| value.value.as_str())
+            .collect();
+        if accepted.contains(&text) {
+            return;
+        }
+        if let Some(value) = schema.values.iter().find(|value| value.value == text) {
+            let diagnostic = self
+                .needs(&format!("`{path} = \"{text}\"`"), value.since)
+                .at(self.variant.version.span, "pinned here");
+            self.push(diagnostic, node.span);
+            let last = self.found.last_mut().expect("pushed just before");
+            last.labels.rotate_right(1);
+            return;
+        }
+        let mut diagnostic = Diagnostic::error(
+            "wrong-value",
+            format!("`{text}` is no value of `{}`", self.name(path)),
+        );
+        if let Some(near) = crate::diagnostic::nearest::nearest(text, accepted.iter().copied()) {
+            diagnostic = diagnostic.with_help(format!("did you mean `{near}`?"));
+        }
+        diagnostic = diagnostic.with_help(format!("accepted: {}", list(accepted.into_iter())));
+        self.push(diagnostic, node.span);
+    }
+
+    /// What messages call a field: `kustomizations.apps` for the root, the path from there below.
+    pub(super) fn name(&self, path: &str) -> String {
+        if path.is_empty() {
+            let name = self
+                .variant
+                .resources
+                .first()
+                .map_or("", |resource| &resource.identity.name);
+            format!("{}.{name}", self.section)
+        } else {
+            path.to_owned()
+        }
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// What to type for a missing field.
+fn example(field: &str, schema: &SchemaNode, minor: FluxMinor) -> String {
+    let value = match schema.kind {
+        Type::Object => "{ … }".to_owned(),
+        Type::Array => "[…]".to_owned(),
+        Type::Integer => "1".to_owned(),
+        Type::Boolean => "true".to_owned(),
+        Type::String => match schema.values_in(minor).next() {
+            Some(value) => format!("\"{}\"", value.value),
+            None if schema.format == Some(crate::schema::Format::Duration) => "\"10m\"".to_owned(),
+            None => "\"…\"".to_owned(),
+        },
+    };
+    format!("`{field} = {value}`")
+}
+
+/// The place of a condition's field, or of the nearest one above it that is there.
+fn locate(node: &Node, at: &str) -> Option<Span> {
+    let mut node = node;
+    let mut span = None;
+    for key in at.split('.') {
+        let (key, is_item) = match key.strip_suffix("[]") {
+            Some(key) => (key, true),
+            None => (key, false),
+        };
+        let Some(entry) = node.as_table().and_then(|table| table.entry(key)) else {
+            break;
+        };
+        span = Some(entry.node.span);
+        node = &entry.node;
+        if is_item {
+            match node.as_array().and_then(<[Node]>::first) {
+                Some(item) => node = item,
+                None => break,
+            }
+        }
+    }
+    span.filter(|span| !span.is_built_in())
+}
