@@ -5,6 +5,7 @@
 mod compile;
 mod condition;
 mod docs;
+mod editor;
 mod kind;
 mod node;
 mod version;
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 pub use compile::Fault;
 pub use condition::{Condition, Origin, Subject};
 pub use docs::{FieldDocs, UnknownPath};
+pub use editor::{editor_schema, editor_schema_text};
 pub use kind::KindSchema;
 pub use node::{
     Additional, EnumValue, Format, Keywords, Pattern, Reference, SchemaNode, Shorthand, Target,

@@ -1,0 +1,312 @@
+//! The editor's schema: fresh, well-formed, silent about good files and loud about misspelt keys.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use fluxgen::schema::{Registry, editor_schema, editor_schema_text};
+use serde_json::{Value, json};
+
+const GOOD: &str = r#"
+external = ["HelmRepository/flux-system/bitnami"]
+
+[repo]
+url    = "ssh://git@github.com/acme/fleet"
+branch = "main"
+provider = { kind = "github", owner = "acme", teams = ["ops:maintain"] }
+
+[flux]
+install    = "release"
+version    = "2.9.4"
+components = ["source-controller", "kustomize-controller"]
+sync.interval = "1m"
+
+[vars]
+anything.goes = [1, "two", true]
+
+[defaults]
+suspend = false
+interval = "30m"
+labels.team = "platform"
+[defaults.kustomizations]
+interval = "10m"
+prune    = true
+[defaults.sources.git]
+timeout = "60s"
+
+[groups.prod]
+clusters = ["prod-*"]
+priority = 10
+vars.domain = "acme.example"
+[groups.prod.helmReleases."web/podinfo"]
+interval = "1h"
+
+[clusters.staging]
+context = "staging"
+vars.domain   = "staging.acme.example"
+flux.version  = "2.8.8"
+[clusters.prod-eu.kustomizations.apps]
+interval = "30m"
+wait     = { unset = true }
+[clusters.prod-eu.kustomizations.old]
+unset = true
+
+[sources.git.podinfo]
+url = "https://github.com/stefanprodan/podinfo"
+ref.semver = ">=6.0.0"
+interval = "5m"
+[sources.oci.charts]
+url = "oci://ghcr.io/acme/${{ cluster.name }}"
+ref.tag = { imagePolicy = "podinfo:tag", initial = "6.5.0" }
+[sources.external.made]
+sourceRef = { kind = "ArtifactGenerator", name = "split" }
+
+[artifactGenerators.split]
+sources = [{ alias = "repo", kind = "GitRepository", name = "flux-system" }]
+artifacts = [{ name = "made", copy = [{ from = "@repo/a", to = "@artifact/" }] }]
+
+[kustomizations.infrastructure]
+path = "./infrastructure/${{ cluster.name }}"
+wait = true
+clusters = ["prod-*"]
+groups = ["prod"]
+renamedFrom = "infra"
+acknowledge = "moved on purpose"
+[kustomizations.apps]
+path = "./apps"
+dependsOn = ["infrastructure", { name = "base", readyExpr = "true" }]
+postBuild.substitute.domain = "${{ vars.domain }}"
+prune = "${{ vars.prune }}"
+source = "git.podinfo"
+patches = [{ patch = { file = "patches/apps.yaml" }, target.kind = "Deployment" }]
+
+[sources.helm.podinfo]
+url = "https://stefanprodan.github.io/podinfo"
+[helmReleases."web/podinfo"]
+chart.spec = { chart = "podinfo", version = "6.x", source = "helm.podinfo" }
+values.image.tag = { imagePolicy = "podinfo:tag", initial = "6.5.0" }
+driftDetection.mode = "enabled"
+maxHistory = 3
+[helmReleases.other]
+source = "oci.charts"
+values = { file = "values/other.yaml" }
+driftDetection.mode = "${{ vars.mode }}"
+
+[images.podinfo]
+image  = "ghcr.io/stefanprodan/podinfo"
+policy.semver.range = "6.x"
+tags   = ["6.4.0", "6.5.0", "7.0.0-rc.1"]
+expect = "6.5.0"
+policies.next = { policy.semver.range = "7.x-0", tags = ["7.0.0-rc.1"], expect = "7.0.0-rc.1" }
+[imageUpdates.main]
+update.path = "./clusters/${{ cluster.name }}"
+
+[providers.slack]
+type = "slack"
+[alerts.all]
+providerRef.name = "slack"
+eventSources = [{ kind = "Kustomization", name = "*" }]
+[receivers.github]
+type = "github"
+secretRef.name = "token"
+resources = [{ kind = "GitRepository", name = "flux-system" }]
+
+[sets.service]
+inputs = [{ name = "cart", port = 8080 }, { name = "pay", port = 8081 }]
+groups = ["prod"]
+[sets.service.kustomizations."${{ inputs.name }}"]
+path = "./services/${{ inputs.name }}"
+[sets.service.images."${{ inputs.name }}"]
+image = "ghcr.io/acme/${{ inputs.name }}"
+policy.semver.range = "1.x"
+
+[manifests."web/settings"]
+apiVersion = "v1"
+kind = "ConfigMap"
+data.a = "b"
+labels.team = "web"
+
+[layout]
+path = "{{ kind }}/{{ name }}.yaml"
+[templates]
+dir = "templates"
+[diff]
+deny = ["destructive"]
+"#;
+
+/// Lines that an editor has to mark.
+const BAD: &[&str] = &[
+    // misspelt keys, at every depth
+    "kustomisations.a.path = \"./a\"",
+    "[kustomizations.a]\nintervall = \"1m\"",
+    "[helmReleases.a]\ndriftDetection.mod = \"warn\"",
+    "[helmReleases.a]\nchart.spec.sourceref = \"x\"",
+    "[sources.gti.a]\nurl = \"https://x\"",
+    "[sources.git.a]\nreff.branch = \"main\"",
+    "[images.a]\npolicy.semvers.range = \"1.x\"",
+    "[images.a.policies.b]\npolicyy.semver.range = \"1.x\"",
+    "[defaults]\nintervall = \"1m\"",
+    "[defaults.kustomizations]\nintervall = \"1m\"",
+    "[clusters.a.kustomizations.b]\nintervall = \"1m\"",
+    "[clusters.a.flux]\nversions = \"2.9.4\"",
+    "[groups.a]\ncluster = [\"a\"]",
+    "[sets.a]\ninputs = []\nkustomizations.b.pth = \"./b\"",
+    "[alerts.a]\neventSources = [{ kind = \"Kustomization\", nam = \"*\" }]",
+    "[flux.sync]\nintervals = \"1m\"",
+    "[layout]\npaths = \"x\"",
+    // wrong types, values and patterns
+    "[kustomizations.a]\nprune = \"yes\"",
+    "[kustomizations.a]\ninterval = \"5\"",
+    "[kustomizations.a]\ninterval = 5",
+    "[sources.git.a]\ntimeout = \"1h\"",
+    "[sources.oci.a]\nurl = \"https://x\"",
+    "[helmReleases.a]\ndriftDetection.mode = \"off\"",
+    "[helmReleases.a]\nmaxHistory = \"3\"",
+    "[kustomizations.a]\nsource = \"gitt.podinfo\"",
+    "[kustomizations.a]\ndependsOn = \"b\"",
+    "[flux]\ninstall = \"yes\"",
+    // ours, where they may not stand
+    "[clusters.a.kustomizations.b]\nclusters = [\"a\"]",
+    "[defaults.kustomizations]\nrenamedFrom = \"a\"",
+    "[kustomizations.a]\nwait = { unset = false }",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn faults(text: &str) -> Vec<String> {
+    let file: Value = toml::from_str(text).expect("TOML");
+    let schema = editor_schema();
+    let validator = jsonschema::draft7::new(&schema).expect("a schema");
+    let faults = validator.iter_errors(&file);
+    faults
+        .map(|fault| format!("{}: {fault}", fault.instance_path()))
+        .collect()
+}
+
+#[test]
+fn the_committed_schema_is_what_the_schemas_give() {
+    let path = root().join("schemas/fluxgen.schema.json");
+    let text = editor_schema_text();
+    if env::var_os("FLUXGEN_UPDATE_SCHEMA").is_some() {
+        fs::write(&path, &text).expect("a writable schema");
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == text,
+        "schemas/fluxgen.schema.json is stale: run `FLUXGEN_UPDATE_SCHEMA=1 cargo test --test editor`"
+    );
+}
+
+#[test]
+fn the_schema_is_draft_07_and_every_reference_in_it_is_met() {
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(map) => {
+                found.extend(map.get("$ref").and_then(Value::as_str));
+                map.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let schema = editor_schema();
+    assert!(jsonschema::meta::is_valid(&schema));
+    let mut found = Vec::new();
+    references(&schema, &mut found);
+    assert!(found.len() > 100);
+    for reference in found {
+        let pointer = reference.strip_prefix('#').expect("a local reference");
+        assert!(schema.pointer(pointer).is_some(), "{reference}");
+    }
+}
+
+#[test]
+fn nothing_of_the_composing_is_left_in_the_schema() {
+    let text = editor_schema_text();
+    for word in ["x-sections", "x-own-keys", "x-spec-of"] {
+        assert!(!text.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn a_good_file_has_no_faults() {
+    let faults = faults(GOOD);
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn every_fault_is_flagged() {
+    for line in BAD {
+        assert!(!faults(line).is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn every_section_takes_its_example() {
+    for kind in Registry::get().kinds() {
+        let path: Vec<&str> = kind.section.split('.').collect();
+        let mut file = json!({ "a": kind.example });
+        for key in path.iter().rev() {
+            file = json!({ *key: file });
+        }
+        let schema = editor_schema();
+        let validator = jsonschema::draft7::new(&schema).expect("a schema");
+        let faults: Vec<String> = validator
+            .iter_errors(&file)
+            .map(|fault| fault.to_string())
+            .collect();
+        assert!(faults.is_empty(), "{}: {faults:#?}", kind.kind);
+    }
+}
+
+/// The taplo program: `FLUXGEN_TAPLO`, or the one in `PATH`; said aloud where there is none.
+fn taplo() -> Option<PathBuf> {
+    let named = env::var_os("FLUXGEN_TAPLO").map(PathBuf::from);
+    let program = named.unwrap_or_else(|| PathBuf::from("taplo"));
+    let works = Command::new(&program)
+        .arg("--version")
+        .output()
+        .is_ok_and(|run| run.status.success());
+    if !works {
+        eprintln!(
+            "skipped: no taplo program (PyPI and crates.io have one), so the schema was not tried with it"
+        );
+    }
+    works.then_some(program)
+}
+
+#[test]
+fn taplo_passes_a_good_file_and_flags_every_misspelt_key() {
+    let Some(taplo) = taplo() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let schema = folder.path().join("fluxgen.schema.json");
+    fs::write(&schema, editor_schema_text()).expect("a schema");
+    let check = |text: &str| {
+        let file = folder.path().join("fluxgen.toml");
+        fs::write(&file, text).expect("a file");
+        let run = Command::new(&taplo)
+            .current_dir(folder.path())
+            .args(["check", "--schema"])
+            .arg(format!("file://{}", schema.display()))
+            .arg(&file)
+            .output()
+            .expect("taplo runs");
+        (
+            run.status.success(),
+            String::from_utf8_lossy(&run.stderr).into_owned(),
+        )
+    };
+    let (good, words) = check(GOOD);
+    assert!(good, "{words}");
+    for line in BAD {
+        let (good, words) = check(line);
+        assert!(!good, "{line}\n{words}");
+    }
+    let (_, words) = check("[kustomizations.a]\nintervall = \"1m\"\n");
+    assert!(
+        words.contains("intervall"),
+        "the message names the key:\n{words}"
+    );
+}
