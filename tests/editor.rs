@@ -1,10 +1,15 @@
 //! The editor's schema: fresh, well-formed, silent about good files and loud about misspelt keys.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use fluxgen::diagnostic::Diagnostics;
+use fluxgen::load::load;
+use fluxgen::resolve::resolve;
 use fluxgen::schema::{Registry, editor_schema, editor_schema_text};
+use fluxgen::source::Sources;
 use serde_json::{Value, json};
 
 const GOOD: &str = r#"
@@ -258,6 +263,69 @@ fn every_section_takes_its_example() {
             .map(|fault| fault.to_string())
             .collect();
         assert!(faults.is_empty(), "{}: {faults:#?}", kind.kind);
+    }
+}
+
+/// The keys that the compiler knows in a table, from what it says about one that it does not.
+fn known_keys(text: &str, key: &str) -> BTreeSet<String> {
+    let mut sources = Sources::default();
+    let mut diagnostics = Diagnostics::default();
+    let document = load(
+        "fluxgen.toml".into(),
+        text.as_bytes(),
+        &mut sources,
+        &mut diagnostics,
+    );
+    resolve(&document.expect("TOML"), &mut diagnostics);
+    let help: Vec<&str> = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.message.contains(key))
+        .flat_map(|diagnostic| &diagnostic.help)
+        .filter_map(|help| help.strip_prefix("known keys: "))
+        .collect();
+    assert_eq!(help.len(), 1, "{text}: one list of known keys");
+    let names = help[0].split('`').skip(1).step_by(2);
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_settings_are_those_that_the_compiler_reads() {
+    const KEY: &str = "qqqqqqqqqqqqqqqqqqqqqqqq";
+    let schema = editor_schema();
+    for (table, pointer) in [
+        ("", ""),
+        ("[repo]", "/properties/repo"),
+        (
+            "[repo.provider]\nkind = \"github\"",
+            "/properties/repo/properties/provider",
+        ),
+        ("[clusters.a.flux]", "/definitions/flux"),
+        (
+            "[clusters.a.flux.sync]",
+            "/definitions/flux/properties/sync",
+        ),
+        ("[clusters.a]", "/properties/clusters/additionalProperties"),
+        (
+            "[groups.a]\nclusters = []",
+            "/properties/groups/additionalProperties",
+        ),
+        (
+            "[sets.a]\ninputs = []",
+            "/properties/sets/additionalProperties",
+        ),
+        ("[layout]", "/properties/layout"),
+        ("[templates]", "/properties/templates"),
+        ("[diff]", "/properties/diff"),
+    ] {
+        let described = schema
+            .pointer(pointer)
+            .and_then(|schema| schema["properties"].as_object());
+        let described: BTreeSet<String> = described.expect("properties").keys().cloned().collect();
+        assert_eq!(
+            known_keys(&format!("{table}\n{KEY} = 1\n"), KEY),
+            described,
+            "{table}"
+        );
     }
 }
 
