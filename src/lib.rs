@@ -3,7 +3,9 @@
 //! The one picture: load -> resolve -> expand -> validate -> link -> check -> emit; then, at the
 //! edge, compare, write and commit.
 
+pub mod build;
 pub mod check;
+pub mod cli;
 pub mod compare;
 pub mod diagnostic;
 pub mod emit;
@@ -12,11 +14,13 @@ pub mod go;
 pub mod link;
 pub mod load;
 pub mod node;
+pub mod project;
 pub mod resolve;
 pub mod resource;
 pub mod rules;
 pub mod schema;
 pub mod settings;
 pub mod source;
+pub mod tree;
 pub mod validate;
 pub mod yaml;

@@ -33,11 +33,6 @@ pub(crate) struct Renderer {
     environment: Environment<'static>,
 }
 
-/// The names of the built-in templates.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    files::TEMPLATES.iter().map(|(name, _)| *name)
-}
-
 impl Renderer {
     /// `own` replaces built-in templates by name; `<Kind>.yaml` is for one kind alone.
     pub(crate) fn new(own: &TemplateFiles) -> Result<Self, Diagnostic> {

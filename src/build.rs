@@ -1,0 +1,44 @@
+//! The pipeline: the seven stages in their order.
+
+use crate::check::{Checked, check};
+use crate::diagnostic::Diagnostics;
+use crate::emit::{Surroundings, Tree, emit};
+use crate::expand::{Includes, expand};
+use crate::link::{Foreign, link};
+use crate::load::Document;
+use crate::resolve::{Resolved, resolve};
+use crate::rules::Facts;
+use crate::validate::validate;
+
+/// What a run made of a project, as far as it came.
+#[derive(Debug)]
+pub struct Built {
+    pub resolved: Resolved,
+    /// Only where no stage found an error.
+    pub checked: Option<Checked>,
+    pub tree: Option<Tree>,
+}
+
+/// Runs all stages after `load`; every stage goes on after the errors of those before.
+pub fn build(
+    document: &Document,
+    includes: &Includes,
+    foreign: &Foreign,
+    around: &Surroundings,
+    diagnostics: &mut Diagnostics,
+) -> Built {
+    let resolved = resolve(document, diagnostics);
+    let expanded = expand(&resolved, includes, diagnostics);
+    let validated = validate(expanded, diagnostics);
+    let graph = link(validated, foreign, diagnostics);
+    let checked = check(graph, &Facts::default(), diagnostics).ok();
+    let tree = checked
+        .as_ref()
+        .map(|checked| emit(checked, around, diagnostics))
+        .filter(|_| !diagnostics.has_errors());
+    Built {
+        resolved,
+        checked,
+        tree,
+    }
+}

@@ -1,0 +1,74 @@
+//! `fluxgen build`
+
+use camino::Utf8PathBuf;
+
+use super::{Place, Status, print, tell};
+use crate::tree;
+
+/// Write clusters/<name> for every cluster
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  fluxgen build                          every cluster
+  fluxgen build --cluster staging        one cluster
+  fluxgen build --dry-run                say what would be written
+  fluxgen build --adopt clusters/staging/apps.yaml")]
+pub(super) struct Args {
+    /// Only this cluster; may be repeated
+    #[arg(long, value_name = "NAME")]
+    cluster: Vec<String>,
+    /// Say what would be done and write nothing; exit 1 if there is something to do
+    #[arg(long)]
+    dry_run: bool,
+    /// Take over a file that is not fluxgen's; the path as messages print it
+    #[arg(long, value_name = "PATH")]
+    adopt: Vec<Utf8PathBuf>,
+}
+
+pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
+    let mut project = place.open(&args.cluster)?;
+    let mut diagnostics = std::mem::take(&mut project.diagnostics);
+    let tree = project.built.as_ref().and_then(|built| built.tree.as_ref());
+    let plan = tree.map(|tree| {
+        tree::plan(
+            tree,
+            &project.existing,
+            &project.config,
+            &args.adopt,
+            &mut diagnostics,
+        )
+    });
+    let has_errors = diagnostics.has_errors();
+    tell(&diagnostics.into_sorted(), &project.sources);
+    let Some(plan) = plan.filter(|_| !has_errors) else {
+        return Ok(Status::Found);
+    };
+    if !args.dry_run {
+        plan.carry_out(&project.root)?;
+    }
+    let mut out = String::new();
+    for cluster in &plan.clusters {
+        out.push_str(&format!(
+            "{}: {} written, {} removed, {} unchanged\n",
+            cluster.name,
+            cluster.write.len(),
+            cluster.remove.len(),
+            cluster.unchanged
+        ));
+        if args.dry_run {
+            for (path, _) in &cluster.write {
+                out.push_str(&format!("  write {path}\n"));
+            }
+            for path in &cluster.remove {
+                out.push_str(&format!("  remove {path}\n"));
+            }
+        }
+    }
+    print(&out)?;
+    let is_pending = args.dry_run && !plan.is_empty();
+    Ok(if is_pending {
+        Status::Found
+    } else {
+        Status::Done
+    })
+}

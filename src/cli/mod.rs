@@ -1,0 +1,139 @@
+//! The command line: one file a command.
+
+mod build;
+mod check;
+mod completions;
+mod explain;
+mod init;
+mod man;
+mod schema;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use camino::Utf8PathBuf;
+use clap::{Parser, Subcommand};
+
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::render::{self, Style};
+use crate::project::{self, Project};
+use crate::source::Sources;
+
+/// Compiles one TOML file into the committed cluster trees that Flux syncs
+#[derive(Debug, Parser)]
+#[command(
+    name = "fluxgen",
+    version,
+    about,
+    after_help = "\
+Exit codes: 0 done and nothing found, 1 findings or differences, 2 could not do it.
+
+Examples:
+  fluxgen init                 start a project in this repository
+  fluxgen build                write clusters/<name> for every cluster
+  fluxgen check                everything that build does, short of writing
+  fluxgen explain kustomizations.prune"
+)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the project is.
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// Run as if started in DIR
+    #[arg(
+        short = 'C',
+        value_name = "DIR",
+        global = true,
+        default_value = ".",
+        hide_default_value = true
+    )]
+    directory: Utf8PathBuf,
+    /// The TOML file; without it, fluxgen.toml here or in a folder above
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Build(build::Args),
+    Check(check::Args),
+    Explain(explain::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// How a command ended; the exit code follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Done,
+    Found,
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let place = &cli.place;
+    let outcome = match cli.command {
+        Command::Init(args) => init::run(place, &args),
+        Command::Build(args) => build::run(place, &args),
+        Command::Check(args) => check::run(place, &args),
+        Command::Explain(args) => explain::run(place, &args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    };
+    match outcome {
+        Ok(Status::Done) => ExitCode::SUCCESS,
+        Ok(Status::Found) => ExitCode::from(1),
+        Err(error) => {
+            // A reader that has seen enough, as `head` has, is no failure.
+            let is_closed_pipe = error.chain().any(|cause| {
+                cause
+                    .downcast_ref::<std::io::Error>()
+                    .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+            });
+            if is_closed_pipe {
+                return ExitCode::SUCCESS;
+            }
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+impl Place {
+    fn open(&self, only: &[String]) -> anyhow::Result<Project> {
+        let config = project::find(&self.directory, self.config.as_deref())?;
+        Project::open(&config, only)
+    }
+}
+
+/// Tells findings to people, on stderr.
+fn tell(found: &[Diagnostic], sources: &Sources) {
+    let color = std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let style = Style {
+        color,
+        ..Style::PLAIN
+    };
+    eprint!("{}", render::human(found, sources, &style));
+}
+
+/// Data for stdout.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}

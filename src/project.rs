@@ -1,0 +1,285 @@
+//! The edge: finds the TOML file, reads what it includes and what stands in the trees, runs the stages.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
+
+use crate::build::{Built, build};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::emit::{Surroundings, TemplateFiles};
+use crate::expand::include::{holds_value, included_path, normalize};
+use crate::expand::{Included, Includes};
+use crate::load::{self, Document};
+use crate::node::{Node, Table, Value};
+use crate::source::Sources;
+use crate::tree::{self, Existing};
+use crate::yaml;
+
+/// The name the TOML file is found by.
+pub const CONFIG: &str = "fluxgen.toml";
+
+/// The largest included file, in bytes.
+const LARGEST_INCLUDE: u64 = 8 * 1024 * 1024;
+
+/// A project and what a run made of it.
+#[derive(Debug)]
+pub struct Project {
+    /// The folder of the TOML file; trees stand below it.
+    pub root: Utf8PathBuf,
+    /// The TOML file's name in it.
+    pub config: String,
+    pub sources: Sources,
+    pub diagnostics: Diagnostics,
+    pub existing: BTreeMap<String, Existing>,
+    /// `None` where the TOML could not be read at all.
+    pub built: Option<Built>,
+}
+
+/// The TOML file: the named one, or the nearest `fluxgen.toml` upwards of `start`.
+pub fn find(start: &Utf8Path, config: Option<&Utf8Path>) -> anyhow::Result<Utf8PathBuf> {
+    if let Some(config) = config {
+        let path = start.join(config);
+        if !path.is_file() {
+            bail!("there is no file `{path}`");
+        }
+        return Ok(path);
+    }
+    let start = start
+        .canonicalize_utf8()
+        .with_context(|| format!("cannot open the folder `{start}`"))?;
+    for folder in start.ancestors() {
+        let path = folder.join(CONFIG);
+        if path.is_file() {
+            return Ok(path);
+        }
+    }
+    bail!("no {CONFIG} here or in a folder above; `fluxgen init` makes one");
+}
+
+impl Project {
+    /// Reads and compiles a project; `only` limits what is emitted to some clusters.
+    pub fn open(config: &Utf8Path, only: &[String]) -> anyhow::Result<Self> {
+        let root = match config.parent() {
+            Some(parent) if !parent.as_str().is_empty() => parent.to_owned(),
+            _ => Utf8PathBuf::from("."),
+        };
+        let name = config.file_name().unwrap_or(CONFIG).to_owned();
+        let length = fs_err::metadata(config)?.len();
+        let bytes = if length > load::MAX_BYTES as u64 {
+            vec![b' '; load::MAX_BYTES + 1]
+        } else {
+            fs_err::read(config)?
+        };
+        let mut sources = Sources::default();
+        let mut diagnostics = Diagnostics::default();
+        let document = load::load(name.as_str().into(), &bytes, &mut sources, &mut diagnostics);
+        let mut project = Self {
+            root,
+            config: name,
+            sources,
+            diagnostics,
+            existing: BTreeMap::new(),
+            built: None,
+        };
+        let Some(document) = document else {
+            return Ok(project);
+        };
+        if project.diagnostics.has_errors() {
+            return Ok(project);
+        }
+        project.compile(&document, only)?;
+        Ok(project)
+    }
+
+    fn compile(&mut self, document: &Document, only: &[String]) -> anyhow::Result<()> {
+        let clusters: Vec<String> = document
+            .root
+            .get("clusters")
+            .and_then(Node::as_table)
+            .map(|clusters| clusters.keys().map(str::to_owned).collect())
+            .unwrap_or_default();
+        for name in only {
+            if !clusters.contains(name) {
+                let near =
+                    crate::diagnostic::nearest::nearest(name, clusters.iter().map(String::as_str));
+                match near {
+                    Some(near) => bail!("no cluster is named `{name}`; did you mean `{near}`?"),
+                    None => bail!("no cluster is named `{name}`"),
+                }
+            }
+        }
+        let safe = |name: &&String| !name.contains(['/', '\\', '\0']) && !name.starts_with('.');
+        self.existing = clusters
+            .par_iter()
+            .filter(safe)
+            .map(|name| Ok((name.clone(), tree::read(&self.root, name)?)))
+            .collect::<std::io::Result<_>>()?;
+        let includes = self.includes(document);
+        let foreign = self
+            .existing
+            .par_iter()
+            .map(|(name, existing)| (name.clone(), existing.foreign()))
+            .collect();
+        let around = Surroundings {
+            config: self.config.clone(),
+            templates: self.templates(document)?,
+            standing: self
+                .existing
+                .par_iter()
+                .map(|(name, existing)| (name.clone(), existing.standing()))
+                .collect(),
+            flux: BTreeMap::new(),
+        };
+        let mut built = build(
+            document,
+            &includes,
+            &foreign,
+            &around,
+            &mut self.diagnostics,
+        );
+        if let (Some(tree), false) = (&mut built.tree, only.is_empty()) {
+            tree.clusters.retain(|cluster| only.contains(&cluster.name));
+        }
+        self.built = Some(built);
+        Ok(())
+    }
+
+    fn templates(&self, document: &Document) -> anyhow::Result<TemplateFiles> {
+        let mut files = TemplateFiles::new();
+        let dir = document
+            .root
+            .get("templates")
+            .and_then(|table| table.get("dir")?.as_str());
+        let Some(dir) = dir.and_then(normalize) else {
+            return Ok(files);
+        };
+        let folder = self.root.join(dir);
+        for entry in fs_err::read_dir(&folder)? {
+            let path = Utf8PathBuf::try_from(entry?.path())?;
+            if let Some(name) = path.file_name().filter(|_| path.is_file()) {
+                files.insert(name.to_owned(), fs_err::read_to_string(&path)?);
+            }
+        }
+        Ok(files)
+    }
+
+    /// Reads what the document includes. A path with expressions stands for whatever fits it.
+    fn includes(&mut self, document: &Document) -> Includes {
+        let mut paths = Vec::new();
+        mentioned(&document.root, &mut paths);
+        let mut includes = Includes::default();
+        for path in paths {
+            for path in self.matching(&path) {
+                if includes.files.contains_key(&path) {
+                    continue;
+                }
+                let included = self.include(&path);
+                includes.files.insert(path, included);
+            }
+        }
+        includes
+    }
+
+    fn matching(&self, path: &str) -> Vec<Utf8PathBuf> {
+        let Some((before, _)) = path.split_once("${{") else {
+            let exists = |path: &Utf8PathBuf| self.root.join(path).is_file();
+            return normalize(path).filter(exists).into_iter().collect();
+        };
+        let folder = before.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let Some(folder) = (match folder {
+            "" | "." => Some(Utf8PathBuf::new()),
+            folder => normalize(folder),
+        }) else {
+            return Vec::new();
+        };
+        let files = walkdir::WalkDir::new(self.root.join(&folder))
+            .max_depth(8)
+            .sort_by_file_name();
+        files
+            .into_iter()
+            .filter_map(Result::ok)
+            .filter(|entry| entry.file_type().is_file())
+            .filter_map(|entry| Utf8PathBuf::from_path_buf(entry.into_path()).ok())
+            .filter_map(|path| path.strip_prefix(&self.root).ok().map(Utf8Path::to_owned))
+            .filter(|path| path.extension() == Utf8Path::new(path).extension())
+            .collect()
+    }
+
+    fn include(&mut self, path: &Utf8Path) -> Result<Included, String> {
+        let full = self.root.join(path);
+        let inside = full
+            .canonicalize_utf8()
+            .and_then(|full| Ok((full, self.root.canonicalize_utf8()?)))
+            .map(|(full, root)| full.starts_with(root));
+        match inside {
+            Ok(true) => {}
+            Ok(false) => return Err("it leads out of the project folder".to_owned()),
+            Err(error) => return Err(error.to_string()),
+        }
+        if full
+            .metadata()
+            .is_ok_and(|metadata| metadata.len() > LARGEST_INCLUDE)
+        {
+            return Err(format!("it is larger than {LARGEST_INCLUDE} bytes"));
+        }
+        let text = fs_err::read_to_string(&full).map_err(|error| error.to_string())?;
+        let file = self.sources.add(path, text.as_str());
+        let value = holds_value(path).then(|| {
+            if path.extension() == Some("toml") {
+                let mut diagnostics = Diagnostics::default();
+                let mut scratch = Sources::default();
+                let document = load::load(path, text.as_bytes(), &mut scratch, &mut diagnostics);
+                return match (document, diagnostics.into_sorted().into_iter().next()) {
+                    (Some(document), None) => Ok(Node::new(
+                        document.root,
+                        crate::source::Span::new(file, 0..0),
+                    )),
+                    (_, first) => Err(Diagnostic::error(
+                        "include",
+                        format!(
+                            "`{path}`: {}",
+                            first.map_or("not TOML".to_owned(), |first| first.message)
+                        ),
+                    )),
+                };
+            }
+            match yaml::read_all(&text, file) {
+                Ok(mut documents) if documents.len() == 1 => Ok(documents.remove(0)),
+                Ok(documents) => Err(Diagnostic::error(
+                    "include",
+                    format!("`{path}` holds {} documents, not one", documents.len()),
+                )),
+                Err(error) => Err(Diagnostic::error("include", format!("`{path}`: {error}"))),
+            }
+        });
+        Ok(Included {
+            file,
+            text: text.into(),
+            value,
+        })
+    }
+}
+
+fn mentioned(table: &Table, paths: &mut Vec<String>) {
+    for (_, entry) in table.iter() {
+        mentioned_in(&entry.node, paths);
+    }
+}
+
+fn mentioned_in(node: &Node, paths: &mut Vec<String>) {
+    match &node.value {
+        Value::Table(table) => match included_path(node) {
+            Some((path, _)) => paths.push(path.to_owned()),
+            None => mentioned(table, paths),
+        },
+        Value::Array(items) => items.iter().for_each(|item| mentioned_in(item, paths)),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::String(_)
+        | Value::Marked(_) => {}
+    }
+}

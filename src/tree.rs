@@ -1,0 +1,332 @@
+//! The trees on disk: what stands there, whose it is, and writing what differs.
+//!
+//! Only files with our header are replaced or removed. Symbolic links are never followed. Each file
+//! is written beside its place and renamed, so that it is old or new and never half.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::emit::{HEADER, Standing, Tree};
+use crate::resource::{Identity, Resource};
+use crate::source::Sources;
+use crate::yaml;
+
+/// The folder of all trees, below the project's.
+pub const CLUSTERS: &str = "clusters";
+
+/// The largest file of a user's own that is read for its resources, in bytes.
+const LARGEST_FOREIGN: u64 = 16 * 1024 * 1024;
+
+/// The start and end of the names of files being written.
+const TEMPORARY: (&str, &str) = (".fluxgen-", ".tmp");
+
+/// The files of `clusters/<name>` on disk.
+#[derive(Debug, Clone, Default)]
+pub struct Existing {
+    /// By path below the cluster's folder, with `/`.
+    pub files: BTreeMap<String, File>,
+    pub folders: Vec<String>,
+}
+
+/// One file on disk.
+#[derive(Debug, Clone)]
+pub enum File {
+    /// It has our header.
+    Ours(Vec<u8>),
+    /// A user's own; the text of YAML files.
+    Foreign(Option<Vec<u8>>),
+    Link,
+    /// Left behind by a build that was killed.
+    Temporary,
+}
+
+/// What a build did in a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    pub written: Vec<String>,
+    pub removed: Vec<String>,
+    pub unchanged: usize,
+}
+
+/// Reads the tree of a cluster; a missing folder is an empty tree.
+pub fn read(root: &Utf8Path, cluster: &str) -> std::io::Result<Existing> {
+    let mut existing = Existing::default();
+    let base = root.join(CLUSTERS).join(cluster);
+    let mut waiting = vec![String::new()];
+    for folder in [root.join(CLUSTERS), base.clone()] {
+        match std::fs::symlink_metadata(&folder) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(metadata) => {
+                return Err(std::io::Error::other(format!(
+                    "`{folder}` is {}, not a folder",
+                    if metadata.is_symlink() {
+                        "a symbolic link"
+                    } else {
+                        "a file"
+                    }
+                )));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(existing),
+            Err(error) => return Err(error),
+        }
+    }
+    while let Some(prefix) = waiting.pop() {
+        for entry in fs_err::read_dir(base.join(&prefix))? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let path = if prefix.is_empty() {
+                name.clone()
+            } else {
+                format!("{prefix}/{name}")
+            };
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                existing.folders.push(path.clone());
+                waiting.push(path);
+            } else if kind.is_symlink() {
+                existing.files.insert(path, File::Link);
+            } else if name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1) {
+                existing.files.insert(path, File::Temporary);
+            } else {
+                let file = read_file(&base.join(&path), &name)?;
+                existing.files.insert(path, file);
+            }
+        }
+    }
+    Ok(existing)
+}
+
+fn read_file(path: &Utf8Path, name: &str) -> std::io::Result<File> {
+    let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
+    if !is_yaml || fs_err::symlink_metadata(path)?.len() > LARGEST_FOREIGN {
+        return Ok(File::Foreign(None));
+    }
+    let bytes = fs_err::read(path)?;
+    Ok(if bytes.starts_with(HEADER.as_bytes()) {
+        File::Ours(bytes)
+    } else {
+        File::Foreign(Some(bytes))
+    })
+}
+
+impl Existing {
+    /// The resources that a user's own files define; files that are no YAML are passed over.
+    pub fn foreign(&self) -> Vec<Identity> {
+        let mut found = Vec::new();
+        for file in self.files.values() {
+            if let File::Foreign(Some(bytes)) = file {
+                found.extend(
+                    resources(bytes)
+                        .into_iter()
+                        .map(|resource| resource.identity),
+                );
+            }
+        }
+        found
+    }
+
+    /// The resources in files that hold marked values.
+    pub fn standing(&self) -> Standing {
+        let mut standing = Standing::new();
+        for file in self.files.values() {
+            let File::Ours(bytes) = file else { continue };
+            let has_marks = bytes
+                .windows(MARK.len())
+                .any(|window| window == MARK.as_bytes());
+            if has_marks {
+                for resource in resources(bytes) {
+                    standing.insert(resource.identity, resource.node);
+                }
+            }
+        }
+        standing
+    }
+}
+
+/// What every marked line holds.
+const MARK: &str = "$imagepolicy";
+
+fn resources(bytes: &[u8]) -> Vec<Resource> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Vec::new();
+    };
+    let file = Sources::default().add("", "");
+    yaml::read_all(text, file)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(Resource::from_node)
+        .collect()
+}
+
+/// What has to be done for a tree to stand on disk. Making it finds every fault before the first write.
+#[derive(Debug, Default)]
+pub struct Plan {
+    pub clusters: Vec<ClusterPlan>,
+}
+
+#[derive(Debug)]
+pub struct ClusterPlan {
+    pub name: String,
+    pub write: Vec<(Arc<str>, Arc<str>)>,
+    pub remove: Vec<String>,
+    pub temporary: Vec<String>,
+    pub unchanged: usize,
+}
+
+/// Compares a tree with what stands on disk; `adopted` are paths that may be taken over.
+pub fn plan(
+    tree: &Tree,
+    existing: &BTreeMap<String, Existing>,
+    config: &str,
+    adopted: &[Utf8PathBuf],
+    diagnostics: &mut Diagnostics,
+) -> Plan {
+    let nothing = Existing::default();
+    let ours = crate::emit::header(config);
+    let mut plan = Plan::default();
+    for cluster in &tree.clusters {
+        let standing = existing.get(&cluster.name).unwrap_or(&nothing);
+        let mut own = ClusterPlan {
+            name: cluster.name.clone(),
+            write: Vec::new(),
+            remove: Vec::new(),
+            temporary: Vec::new(),
+            unchanged: 0,
+        };
+        for (path, text) in &cluster.files {
+            let full = Utf8Path::new(CLUSTERS)
+                .join(&cluster.name)
+                .join(path.as_ref());
+            match standing.files.get(path.as_ref()) {
+                Some(File::Ours(bytes)) if bytes.as_slice() == text.as_bytes() => {
+                    own.unchanged += 1
+                }
+                None if standing
+                    .folders
+                    .iter()
+                    .any(|folder| folder == path.as_ref()) =>
+                {
+                    diagnostics.push(in_the_way(&full, "a folder is in the way of"));
+                }
+                None => {
+                    let mut above = Utf8Path::new(path.as_ref()).parent();
+                    while let Some(folder) = above.filter(|folder| !folder.as_str().is_empty()) {
+                        if standing.files.contains_key(folder.as_str()) {
+                            diagnostics.push(in_the_way(
+                                &full,
+                                "a file or link is where the folder should be for",
+                            ));
+                        }
+                        above = folder.parent();
+                    }
+                    own.write.push((path.clone(), text.clone()));
+                }
+                Some(File::Ours(_) | File::Temporary) => {
+                    own.write.push((path.clone(), text.clone()))
+                }
+                Some(File::Foreign(_)) if adopted.contains(&full) => {
+                    own.write.push((path.clone(), text.clone()));
+                }
+                Some(File::Foreign(_)) => diagnostics.push(
+                    in_the_way(&full, "a file of your own is in the way of").with_help(format!(
+                        "move it, or take it over with `fluxgen build --adopt {full}`"
+                    )),
+                ),
+                Some(File::Link) => {
+                    diagnostics.push(in_the_way(&full, "a symbolic link is in the way of"));
+                }
+            }
+        }
+        for (path, file) in &standing.files {
+            match file {
+                File::Ours(bytes)
+                    if !cluster.files.contains_key(path.as_str())
+                        && bytes.starts_with(ours.as_bytes()) =>
+                {
+                    own.remove.push(path.clone());
+                }
+                File::Temporary => own.temporary.push(path.clone()),
+                File::Ours(_) | File::Foreign(_) | File::Link => {}
+            }
+        }
+        plan.clusters.push(own);
+    }
+    plan
+}
+
+fn in_the_way(path: &Utf8Path, what: &str) -> Diagnostic {
+    Diagnostic::error("file-in-the-way", format!("{what} `{path}`"))
+}
+
+impl Plan {
+    pub fn is_empty(&self) -> bool {
+        self.clusters
+            .iter()
+            .all(|cluster| cluster.write.is_empty() && cluster.remove.is_empty())
+    }
+
+    /// Does it. Stops at the first file that cannot be written; a later build goes on from there.
+    pub fn carry_out(&self, root: &Utf8Path) -> std::io::Result<()> {
+        self.clusters
+            .par_iter()
+            .try_for_each(|cluster| cluster.carry_out(&root.join(CLUSTERS).join(&cluster.name)))
+    }
+}
+
+impl ClusterPlan {
+    fn carry_out(&self, base: &Utf8Path) -> std::io::Result<()> {
+        for path in &self.temporary {
+            remove_file(&base.join(path))?;
+        }
+        let mut last: Option<&str> = None;
+        for (path, text) in &self.write {
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            if last != Some(folder) {
+                fs_err::create_dir_all(base.join(folder))?;
+                last = Some(folder);
+            }
+            write_file(&base.join(folder), &base.join(path.as_ref()), text)?;
+        }
+        for path in &self.remove {
+            remove_file(&base.join(path))?;
+            let mut above = Utf8Path::new(path).parent();
+            while let Some(folder) = above.filter(|folder| !folder.as_str().is_empty()) {
+                if std::fs::remove_dir(base.join(folder)).is_err() {
+                    break;
+                }
+                above = folder.parent();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn remove_file(path: &Utf8Path) -> std::io::Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn write_file(folder: &Utf8Path, path: &Utf8Path, text: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let named = |error: std::io::Error| {
+        std::io::Error::new(error.kind(), format!("cannot write `{path}`: {error}"))
+    };
+    let mut file = tempfile::Builder::new()
+        .prefix(TEMPORARY.0)
+        .suffix(TEMPORARY.1)
+        .permissions(std::fs::Permissions::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(named)?;
+    file.write_all(text.as_bytes()).map_err(named)?;
+    file.persist(path).map_err(|error| named(error.error))?;
+    Ok(())
+}
