@@ -11,6 +11,7 @@ pub mod diagnostic;
 pub mod emit;
 pub mod expand;
 pub mod go;
+pub mod image;
 pub mod link;
 pub mod load;
 pub mod node;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use fluxgen::go::duration::{Duration, Units, fits_flux_pattern};
 use fluxgen::go::regexp::{Regexp, RegexpError};
 use fluxgen::go::semver::{Constraint, Version};
+use fluxgen::image::evaluation::{Outcome, evaluate};
+use fluxgen::image::policy::{Filter, Order, Policy};
 use serde_json::Value;
 
 /// The cases of one file, or nothing where the folder is not there.
@@ -146,4 +148,48 @@ fn patterns_match_and_extract_as_go_does() {
         not_checked.len(),
         cases.len()
     );
+}
+
+#[test]
+fn image_policies_select_what_the_controller_selects() {
+    let Some(cases) = vectors("image-policy.json") else {
+        return;
+    };
+    let cases = cases.as_array().expect("a list");
+    assert!(cases.len() > 10);
+    for case in cases {
+        let argument = text(case, "argument");
+        // The arguments are the controller's, which has made upper case of `asc` and `desc` before.
+        let policy = match text(case, "policy") {
+            "semver" => Policy::semver(argument),
+            "alphabetical" => Order::parse(argument).map(|order| Policy::Alphabetical { order }),
+            "numerical" => Order::parse(argument).map(|order| Policy::Numerical { order }),
+            other => panic!("unknown policy {other}"),
+        };
+        let filter = case.get("filterTags").map(|filter| {
+            Filter::new(text(filter, "pattern"), text(filter, "extract")).expect("a filter")
+        });
+        let tags: Vec<String> = case["tags"]
+            .as_array()
+            .expect("tags")
+            .iter()
+            .map(|tag| tag.as_str().expect("a tag").to_owned())
+            .collect();
+        let got = policy.map(|policy| evaluate(&policy, filter.as_ref(), &tags).outcome);
+        match (got, case["latest"].as_str(), case["error"].as_str()) {
+            (Ok(Outcome::Latest(tag)), Some(latest), None) => assert_eq!(tag, latest, "{case}"),
+            (Ok(Outcome::Unstable { tags, .. }), Some(latest), None) => {
+                eprintln!("unstable: any of {tags:?}: {case}");
+                assert!(tags.iter().any(|tag| tag == latest), "{tags:?}: {case}");
+            }
+            (Ok(Outcome::Error { message, or }), None, Some(error)) => {
+                assert!(
+                    message == error || or.iter().any(|other| other == error),
+                    "{message}: {case}"
+                );
+            }
+            (Err(error), None, Some(expected)) => assert_eq!(error.to_string(), expected, "{case}"),
+            (got, _, _) => panic!("{got:?}: {case}"),
+        }
+    }
 }

@@ -4,5 +4,6 @@
 //! here is reported as such, never guessed.
 
 pub mod duration;
+pub mod float;
 pub mod regexp;
 pub mod semver;

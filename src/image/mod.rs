@@ -1,0 +1,6 @@
+//! Image policies: which tag one selects and why, and what is likely wrong with it.
+//!
+//! Nothing here reads a cluster; `registry` alone reads the network, and only when asked to.
+
+pub mod evaluation;
+pub mod policy;
