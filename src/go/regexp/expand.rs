@@ -60,6 +60,23 @@ pub(super) fn is_known(reference: &Reference<'_>, names: &[String]) -> bool {
     }
 }
 
+/// The group that a template without any other text refers to.
+pub(super) fn single_group(template: &str, names: &[String]) -> Option<usize> {
+    let mut only = None;
+    for piece in pieces(template) {
+        match piece {
+            Piece::Text("") => {}
+            Piece::Reference(reference) if only.is_none() => only = Some(reference),
+            Piece::Text(_) | Piece::Reference(_) => return None,
+        }
+    }
+    let reference = only?;
+    match reference.number {
+        Some(number) => (number < names.len()).then_some(number),
+        None => names.iter().position(|name| name == reference.name),
+    }
+}
+
 fn pieces(template: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = template;

@@ -11,8 +11,11 @@ mod class;
 mod expand;
 mod node;
 mod parse;
+mod shape;
 #[cfg(test)]
 mod tests;
+
+pub use shape::{Characters, End};
 
 use std::fmt;
 
@@ -207,6 +210,11 @@ impl Regexp {
     pub fn extract(&self, text: &str, template: &str) -> Option<String> {
         let groups = self.matcher.captures(text)?;
         Some(expand::expand(template, &self.names, &groups))
+    }
+
+    /// The group that a template is a single reference to, `$ts` or `${1}`, if it is one.
+    pub fn single_group(&self, template: &str) -> Option<usize> {
+        expand::single_group(template, &self.names)
     }
 
     /// The references of a template that name no group of the pattern, as `$name` is read: they expand to nothing.

@@ -184,3 +184,47 @@ fn look_around_and_other_engines_words_come_with_help() {
         assert!(error.help().is_some(), "{pattern}: {error}");
     }
 }
+
+#[test]
+fn the_ends_of_a_pattern_are_held_by_anchors_or_by_anything() {
+    use End::{Held, Open};
+    for (pattern, ends) in [
+        ("^a$", (Held, Held)),
+        (r"\Aa\z", (Held, Held)),
+        ("a", (Open, Open)),
+        ("^a", (Held, Open)),
+        ("a$", (Open, Held)),
+        ("^a$|^b$", (Held, Held)),
+        ("^a$|b$", (Open, Held)),
+        ("^main-(?P<ts>.*)", (Held, Held)),
+        ("^main-(?P<ts>[0-9]+)", (Held, Open)),
+        (".+-rc", (Held, Open)),
+        ("(^(a)$)", (Held, Held)),
+    ] {
+        assert_eq!(compile(pattern).ends(), ends, "{pattern}");
+    }
+}
+
+#[test]
+fn the_characters_of_a_group_are_read_off_the_pattern() {
+    let regexp = compile("^main-(?P<sha>[a-f0-9]+)-(?P<ts>[0-9]{10})(.*)$");
+    assert!(
+        regexp
+            .group_characters(2)
+            .is_some_and(Characters::are_digits_only)
+    );
+    assert!(!regexp.group_varies_in_length(2));
+    assert!(regexp.group_varies_in_length(1));
+    let sha = regexp.group_characters(1).expect("a group");
+    assert!(sha.letters && sha.digits && !sha.anything && !sha.others);
+    assert!(
+        regexp
+            .group_characters(3)
+            .is_some_and(|characters| characters.anything)
+    );
+    assert_eq!(regexp.single_group("$ts"), Some(2));
+    assert_eq!(regexp.single_group("${1}"), Some(1));
+    assert_eq!(regexp.single_group("$ts.$sha"), None);
+    assert_eq!(regexp.single_group("v$ts"), None);
+    assert_eq!(regexp.single_group("$none"), None);
+}
