@@ -3,4 +3,5 @@
 //! Nothing here reads a cluster; `registry` alone reads the network, and only when asked to.
 
 pub mod evaluation;
+pub mod lint;
 pub mod policy;
