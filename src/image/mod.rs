@@ -5,3 +5,5 @@
 pub mod evaluation;
 pub mod lint;
 pub mod policy;
+pub mod reference;
+pub mod registry;
