@@ -7,3 +7,4 @@ pub mod lint;
 pub mod policy;
 pub mod reference;
 pub mod registry;
+pub mod report;

@@ -273,7 +273,9 @@ impl<'a> Session<'a> {
                 credentials,
             ) => {
                 let is_tls = realm.starts_with("https://");
-                if !is_tls && !(realm.starts_with("http://") && self.scheme == "http") {
+                let is_plain_as_the_registry =
+                    self.scheme == "http" && realm.starts_with("http://");
+                if !is_tls && !is_plain_as_the_registry {
                     return Err(self.answer_error(format!(
                         "its token server `{realm}` is not reached by TLS"
                     )));
