@@ -15,7 +15,7 @@ pub(crate) fn is_plain(text: &str) -> bool {
         return false;
     };
     let opens = match first {
-        b'0'..=b'9' => !bytes.iter().all(|byte| is_numeric(*byte)),
+        b'0'..=b'9' => !is_numeric(text),
         b'a'..=b'z' | b'A'..=b'Z' => !is_reserved(text),
         b'-' => is_flag(text),
         b'.' => text.starts_with("./") || text.starts_with("../"),
@@ -49,10 +49,21 @@ fn is_flag(text: &str) -> bool {
     })
 }
 
-/// The bytes that numbers, dates, times and base-60 numbers of any YAML version are made of.
-fn is_numeric(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' | b'_' | b'.' | b':' | b'+' | b'-' | b' ')
-        || matches!(byte, b'x' | b'X' | b'o' | b'O' | b't' | b'T' | b'z' | b'Z')
+/// Whether a word from a digit on is made of what numbers, dates, times and base-60 numbers of any
+/// YAML version are made of.
+fn is_numeric(text: &str) -> bool {
+    let based = text.starts_with('0')
+        && matches!(
+            text.as_bytes().get(1),
+            Some(b'x' | b'X' | b'o' | b'O' | b'b' | b'B')
+        );
+    text.bytes()
+        .skip(if based { 2 } else { 0 })
+        .all(|byte| match byte {
+            b'0'..=b'9' | b'_' | b'.' | b':' | b'+' | b'-' | b' ' => true,
+            b'e' | b'E' | b't' | b'T' | b'z' | b'Z' => true,
+            byte => based && byte.is_ascii_hexdigit(),
+        })
 }
 
 fn is_reserved(text: &str) -> bool {
@@ -231,6 +242,9 @@ mod tests {
             "a b",
             "https://x/#y",
             "500Mi",
+            "6.x",
+            "1.2.x",
+            "3f2a",
             "/data",
         ] {
             assert!(is_plain(text), "{text:?}");
