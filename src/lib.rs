@@ -13,6 +13,7 @@ pub mod expand;
 pub mod go;
 pub mod image;
 pub mod link;
+pub mod install;
 pub mod load;
 pub mod node;
 pub mod project;

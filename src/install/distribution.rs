@@ -1,0 +1,258 @@
+//! Where the manifests of a version come from: a release address, a local archive or folder.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use semver::Version;
+
+use crate::install::archive::{LIMITS, from_files, unpack};
+use crate::install::cache::{Cache, locked_by};
+use crate::install::{Fetch, InstallError, Lock, Locked, Manifests};
+
+/// Where the project publishes its releases.
+pub const RELEASES: &str = "https://github.com/fluxcd/flux2/releases/download";
+
+/// What `flux.distribution` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A base with one folder a version, or an address with `{version}` in it.
+    Release { base: String },
+    /// A `manifests.tar.gz`.
+    Archive(Utf8PathBuf),
+    /// The folder that it unpacks to.
+    Folder(Utf8PathBuf),
+    /// A finished install manifest, taken as it is.
+    Manifest(Utf8PathBuf),
+}
+
+/// Whether the network may be asked and the lock may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Online,
+    /// `--offline`: nothing is fetched.
+    Offline,
+    /// `--locked`: what is fetched must be in the lock already.
+    Locked,
+}
+
+/// The manifests of versions, from one place of each.
+#[derive(Debug, Clone)]
+pub struct Distribution {
+    pub cache: Cache,
+    pub fetch: Fetch,
+}
+
+impl Source {
+    /// Reads `flux.distribution`; paths are relative to `folder`, `{version}` stands for the version.
+    pub fn parse(text: &str, folder: &Utf8Path) -> Result<Self, InstallError> {
+        if text.contains("://") {
+            if !text.starts_with("https://") {
+                return Err(InstallError::NotHttps {
+                    url: text.to_owned(),
+                });
+            }
+            return Ok(Self::Release {
+                base: text.trim_end_matches('/').to_owned(),
+            });
+        }
+        let path = folder.join(text);
+        Ok(match path.as_str().to_ascii_lowercase() {
+            name if name.ends_with(".tar.gz") || name.ends_with(".tgz") => Self::Archive(path),
+            name if name.ends_with(".yaml") || name.ends_with(".yml") => Self::Manifest(path),
+            _ => Self::Folder(path),
+        })
+    }
+
+    /// The address of a version; `None` for what is local.
+    pub fn url(&self, version: &Version) -> Option<String> {
+        let Self::Release { base } = self else {
+            return None;
+        };
+        Some(if base.contains("{version}") {
+            base.replace("{version}", &version.to_string())
+        } else {
+            format!("{base}/v{version}/manifests.tar.gz")
+        })
+    }
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Release {
+            base: RELEASES.to_owned(),
+        }
+    }
+}
+
+impl Distribution {
+    /// The manifests of a version.
+    ///
+    /// A release that the lock knows is taken from the cache if its bytes are right there, else
+    /// fetched and compared with the lock. One that it does not know is fetched and added.
+    pub fn load(
+        &self,
+        source: &Source,
+        version: &Version,
+        lock: &mut Lock,
+        mode: Mode,
+    ) -> Result<Manifests, InstallError> {
+        match source {
+            Source::Release { .. } => self.release(source, version, lock, mode),
+            Source::Archive(path) => archive(&versioned(path, version)),
+            Source::Folder(path) => folder(&versioned(path, version)),
+            Source::Manifest(path) => Err(InstallError::Local {
+                path: path.clone(),
+                reason: "it is a finished manifest, which no option changes".to_owned(),
+            }),
+        }
+    }
+
+    fn release(
+        &self,
+        source: &Source,
+        version: &Version,
+        lock: &mut Lock,
+        mode: Mode,
+    ) -> Result<Manifests, InstallError> {
+        let url = source.url(version).unwrap_or_default();
+        let known = lock.get(version, &url).cloned();
+        if let Some(locked) = &known
+            && let Some(bytes) = self.cache.get(locked)
+        {
+            return unpack(&url, &bytes, &LIMITS);
+        }
+        match (mode, &known) {
+            (Mode::Offline, _) => {
+                return Err(InstallError::Offline {
+                    version: version.to_string(),
+                });
+            }
+            (Mode::Locked, None) => {
+                return Err(InstallError::NotLocked {
+                    version: version.to_string(),
+                });
+            }
+            (Mode::Locked | Mode::Online, _) => {}
+        }
+        let bytes = self.fetch.get(&url)?;
+        let found = locked_by(&bytes);
+        if let Some(expected) = &known {
+            compare(&url, expected, &found)?;
+        }
+        let manifests = unpack(&url, &bytes, &LIMITS)?;
+        self.cache.put(&bytes)?;
+        lock.add(version.clone(), url, found);
+        Ok(manifests)
+    }
+}
+
+fn compare(name: &str, expected: &Locked, found: &Locked) -> Result<(), InstallError> {
+    let name = name.to_owned();
+    if expected.size != found.size {
+        return Err(InstallError::Size {
+            name,
+            expected: expected.size,
+            found: found.size,
+        });
+    }
+    if expected.sha256 != found.sha256 {
+        let (expected, found) = (expected.sha256.clone(), found.sha256.clone());
+        return Err(InstallError::Digest {
+            name,
+            expected,
+            found,
+        });
+    }
+    Ok(())
+}
+
+fn versioned(path: &Utf8Path, version: &Version) -> Utf8PathBuf {
+    path.as_str()
+        .replace("{version}", &version.to_string())
+        .into()
+}
+
+fn archive(path: &Utf8Path) -> Result<Manifests, InstallError> {
+    let local = |reason: String| InstallError::Local {
+        path: path.to_owned(),
+        reason,
+    };
+    let size = fs_err::metadata(path)
+        .map_err(|error| local(error.to_string()))?
+        .len();
+    if size > LIMITS.packed {
+        return Err(local(format!("it has more than {} bytes", LIMITS.packed)));
+    }
+    let bytes = fs_err::read(path).map_err(|error| local(error.to_string()))?;
+    unpack(path.as_str(), &bytes, &LIMITS)
+}
+
+fn folder(path: &Utf8Path) -> Result<Manifests, InstallError> {
+    let local = |reason: String| InstallError::Local {
+        path: path.to_owned(),
+        reason,
+    };
+    let failed = |error: std::io::Error| local(error.to_string());
+    let mut files = BTreeMap::new();
+    let mut total = 0_u64;
+    for entry in fs_err::read_dir(path.as_std_path()).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+            continue;
+        };
+        let metadata = entry.metadata().map_err(failed)?;
+        if !name.ends_with(".yaml") || !metadata.is_file() {
+            continue;
+        }
+        total += metadata.len();
+        if total > LIMITS.unpacked {
+            return Err(local(format!(
+                "its files have more than {} bytes",
+                LIMITS.unpacked
+            )));
+        }
+        let text = fs_err::read_to_string(entry.path()).map_err(failed)?;
+        files.insert(name, text);
+    }
+    from_files(files).map_err(local)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_told_by_its_text() {
+        let parse = |text| Source::parse(text, Utf8Path::new("/repo"));
+        let version = Version::new(2, 9, 4);
+        let url = |source: &Source| source.url(&version).unwrap();
+        assert_eq!(
+            url(&Source::default()),
+            "https://github.com/fluxcd/flux2/releases/download/v2.9.4/manifests.tar.gz"
+        );
+        assert_eq!(
+            url(&parse("https://m.example/flux/").unwrap()),
+            "https://m.example/flux/v2.9.4/manifests.tar.gz"
+        );
+        assert_eq!(
+            url(&parse("https://m.example/f-{version}.tgz").unwrap()),
+            "https://m.example/f-2.9.4.tgz"
+        );
+        assert!(matches!(
+            parse("http://m.example"),
+            Err(InstallError::NotHttps { .. })
+        ));
+        assert_eq!(
+            parse("flux.tar.gz").unwrap(),
+            Source::Archive("/repo/flux.tar.gz".into())
+        );
+        assert_eq!(
+            parse("vendor/flux").unwrap(),
+            Source::Folder("/repo/vendor/flux".into())
+        );
+        assert_eq!(
+            parse("gotk.yaml").unwrap(),
+            Source::Manifest("/repo/gotk.yaml".into())
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! Fetches a release: https only, redirects too, with a limit of time and size.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use ureq::http::Uri;
+use ureq::tls::{RootCerts, TlsConfig};
+
+use crate::install::InstallError;
+
+/// How to fetch. Proxies come from the environment: `ALL_PROXY`, `HTTPS_PROXY`, `NO_PROXY`.
+#[derive(Debug, Clone)]
+pub struct Fetch {
+    /// For the whole of a download, redirects included.
+    pub time_limit: Duration,
+    /// The most bytes that are taken.
+    pub size_limit: u64,
+    /// Lets tests serve from this machine without a certificate.
+    pub loopback_http: bool,
+}
+
+const REDIRECTS: usize = 5;
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Self {
+            time_limit: Duration::from_secs(120),
+            size_limit: super::LIMITS.packed,
+            loopback_http: false,
+        }
+    }
+}
+
+impl Fetch {
+    /// The bytes at an address.
+    pub fn get(&self, url: &str) -> Result<Vec<u8>, InstallError> {
+        let failed = |reason: String| InstallError::Download {
+            url: url.to_owned(),
+            reason,
+        };
+        let mut target: Uri = url.parse().map_err(|error| failed(format!("{error}")))?;
+        if !self.allows(&target) {
+            return Err(InstallError::NotHttps {
+                url: url.to_owned(),
+            });
+        }
+        let begin = std::time::Instant::now();
+        for _ in 0..=REDIRECTS {
+            let left = self.time_limit.saturating_sub(begin.elapsed());
+            if left.is_zero() {
+                return Err(failed(format!(
+                    "it takes more than {} s",
+                    self.time_limit.as_secs()
+                )));
+            }
+            let mut response = self
+                .agent(&target, left)
+                .get(target.clone())
+                .call()
+                .map_err(|error| failed(self.wording(&error)))?;
+            let status = response.status();
+            if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+                let location = response
+                    .headers()
+                    .get("location")
+                    .and_then(|value| value.to_str().ok());
+                let location =
+                    location.ok_or_else(|| failed("a redirect without a target".to_owned()))?;
+                let next = join(&target, location)
+                    .ok_or_else(|| failed(format!("a redirect to `{location}`")))?;
+                if !self.allows(&next) {
+                    return Err(InstallError::InsecureRedirect {
+                        url: url.to_owned(),
+                        target: next.to_string(),
+                    });
+                }
+                target = next;
+                continue;
+            }
+            if !status.is_success() {
+                return Err(InstallError::Status {
+                    url: url.to_owned(),
+                    status: status.as_u16(),
+                });
+            }
+            let announced = response.body().content_length();
+            let too_large = || InstallError::DownloadTooLarge {
+                url: url.to_owned(),
+                limit: self.size_limit,
+            };
+            if announced.is_some_and(|size| size > self.size_limit) {
+                return Err(too_large());
+            }
+            let mut bytes = Vec::new();
+            response
+                .body_mut()
+                .as_reader()
+                .take(self.size_limit + 1)
+                .read_to_end(&mut bytes)
+                .map_err(|error| failed(error.to_string()))?;
+            if bytes.len() as u64 > self.size_limit {
+                return Err(too_large());
+            }
+            if announced.is_some_and(|size| size != bytes.len() as u64) {
+                return Err(failed("it ends too early".to_owned()));
+            }
+            return Ok(bytes);
+        }
+        Err(InstallError::TooManyRedirects {
+            url: url.to_owned(),
+            limit: REDIRECTS,
+        })
+    }
+
+    fn agent(&self, target: &Uri, time_left: Duration) -> ureq::Agent {
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::PlatformVerifier)
+            .build();
+        let mut config = ureq::Agent::config_builder()
+            .tls_config(tls)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .user_agent("fluxgen")
+            .timeout_global(Some(time_left))
+            .timeout_connect(Some(time_left.min(Duration::from_secs(20))));
+        if is_loopback(target) {
+            config = config.proxy(None);
+        }
+        config.build().new_agent()
+    }
+
+    fn allows(&self, target: &Uri) -> bool {
+        match target.scheme_str() {
+            Some("https") => true,
+            Some("http") => self.loopback_http && is_loopback(target),
+            _ => false,
+        }
+    }
+
+    fn wording(&self, error: &ureq::Error) -> String {
+        match error {
+            ureq::Error::Timeout(_) => {
+                format!("it takes more than {} s", self.time_limit.as_secs())
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+fn is_loopback(target: &Uri) -> bool {
+    let host = target.host().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+/// A redirect's target: an address, a path on the same host, or a sibling of the path.
+fn join(base: &Uri, location: &str) -> Option<Uri> {
+    let location = location.split('#').next().unwrap_or_default();
+    if let Ok(target) = location.parse::<Uri>()
+        && target.scheme().is_some()
+    {
+        return Some(target);
+    }
+    let origin = format!("{}://{}", base.scheme_str()?, base.authority()?);
+    let text = if let Some(rest) = location.strip_prefix("//") {
+        format!("{}://{rest}", base.scheme_str()?)
+    } else if location.starts_with('/') {
+        format!("{origin}{location}")
+    } else {
+        let folder = base
+            .path()
+            .rsplit_once('/')
+            .map_or("", |(folder, _)| folder);
+        format!("{origin}{folder}/{location}")
+    };
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_are_joined_as_browsers_do() {
+        let base: Uri = "https://a.example/x/y?q=1".parse().unwrap();
+        for (location, target) in [
+            ("https://b.example/z", "https://b.example/z"),
+            ("//b.example/z", "https://b.example/z"),
+            ("/z", "https://a.example/z"),
+            ("z?r#f", "https://a.example/x/z?r"),
+            ("http://b.example/", "http://b.example/"),
+        ] {
+            assert_eq!(join(&base, location).unwrap().to_string(), target);
+        }
+    }
+
+    #[test]
+    fn only_https_is_fetched_unless_a_test_serves_on_this_machine() {
+        let allows = |fetch: &Fetch, url: &str| fetch.allows(&url.parse().unwrap());
+        let strict = Fetch::default();
+        let local = Fetch {
+            loopback_http: true,
+            ..Fetch::default()
+        };
+        assert!(allows(&strict, "https://x.example/"));
+        for url in [
+            "http://x.example/",
+            "http://127.0.0.1:1/",
+            "ftp://x.example/",
+            "/x",
+        ] {
+            assert!(!allows(&strict, url), "{url}");
+        }
+        assert!(allows(&local, "http://127.0.0.1:1/") && allows(&local, "http://[::1]:1/"));
+        assert!(!allows(&local, "http://127.0.0.1.x.example/"));
+        assert!(matches!(
+            strict.get("http://127.0.0.1:1/"),
+            Err(InstallError::NotHttps { .. })
+        ));
+    }
+}

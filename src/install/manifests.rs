@@ -1,0 +1,61 @@
+//! The files of a release, each read at most once.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use crate::install::{Document, InstallError};
+
+/// The manifests of one release of Flux: `source-controller.yaml`, `rbac.yaml`, `policies.yaml` ….
+///
+/// Reading is lazy and shared, so that a release costs once however many option sets are built.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    files: BTreeMap<String, File>,
+}
+
+#[derive(Debug)]
+struct File {
+    text: String,
+    documents: OnceLock<Result<Vec<Document>, String>>,
+}
+
+impl Manifests {
+    /// From file names, without folders, and their texts.
+    pub fn new(files: impl IntoIterator<Item = (String, String)>) -> Self {
+        let file = |text| File {
+            text,
+            documents: OnceLock::new(),
+        };
+        Self {
+            files: files
+                .into_iter()
+                .map(|(name, text)| (name, file(text)))
+                .collect(),
+        }
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    pub fn text(&self, name: &str) -> Option<&str> {
+        Some(&self.files.get(name)?.text)
+    }
+
+    /// The objects of a file; `None` if the release lacks it.
+    pub(crate) fn documents(&self, name: &str) -> Result<Option<&[Document]>, InstallError> {
+        let Some(file) = self.files.get(name) else {
+            return Ok(None);
+        };
+        match file
+            .documents
+            .get_or_init(|| Document::read_all(&file.text))
+        {
+            Ok(documents) => Ok(Some(documents)),
+            Err(reason) => Err(InstallError::Yaml {
+                file: name.to_owned(),
+                reason: reason.clone(),
+            }),
+        }
+    }
+}

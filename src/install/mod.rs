@@ -1,0 +1,32 @@
+//! The install manifest of Flux: what `flux install --export` and `flux bootstrap` write, from a
+//! pinned release and a few options.
+//!
+//! Where the release comes from is `distribution`; all else is computed without I/O.
+
+mod archive;
+mod cache;
+mod components;
+mod distribution;
+mod document;
+mod download;
+mod error;
+mod kustomization;
+mod lock;
+mod manifests;
+mod operator;
+mod options;
+mod sync;
+
+pub use archive::{LIMITS, Limits, unpack};
+pub use cache::Cache;
+pub use components::{Install, build};
+pub use distribution::{Distribution, Mode, RELEASES, Source};
+pub use document::Document;
+pub use download::Fetch;
+pub use error::InstallError;
+pub use kustomization::kustomization;
+pub use lock::{Lock, Locked};
+pub use manifests::Manifests;
+pub use operator::{OperatorSync, flux_instance};
+pub use options::{Fault, Options};
+pub use sync::{Reference, Sync, sync};
