@@ -1,6 +1,9 @@
 //! The install manifest: against Flux's own output where it is at hand, and option by option on a
 //! release of the tests' own.
 
+#[path = "install/release.rs"]
+mod release;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -160,10 +160,11 @@ fn is_loopback(target: &Uri) -> bool {
 /// A redirect's target: an address, a path on the same host, or a sibling of the path.
 fn join(base: &Uri, location: &str) -> Option<Uri> {
     let location = location.split('#').next().unwrap_or_default();
-    if let Ok(target) = location.parse::<Uri>()
-        && target.scheme().is_some()
-    {
-        return Some(target);
+    let names_scheme = location
+        .split_once(':')
+        .is_some_and(|(scheme, _)| !scheme.contains(['/', '?']));
+    if names_scheme {
+        return location.parse().ok();
     }
     let origin = format!("{}://{}", base.scheme_str()?, base.authority()?);
     let text = if let Some(rest) = location.strip_prefix("//") {
@@ -196,6 +197,7 @@ mod tests {
         ] {
             assert_eq!(join(&base, location).unwrap().to_string(), target);
         }
+        assert_eq!(join(&base, "file:///etc/passwd"), None);
     }
 
     #[test]
