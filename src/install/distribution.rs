@@ -96,15 +96,19 @@ impl Distribution {
         lock: &mut Lock,
         mode: Mode,
     ) -> Result<Manifests, InstallError> {
-        match source {
-            Source::Release { .. } => self.release(source, version, lock, mode),
-            Source::Archive(path) => archive(&versioned(path, version)),
-            Source::Folder(path) => folder(&versioned(path, version)),
-            Source::Manifest(path) => Err(InstallError::Local {
-                path: path.clone(),
-                reason: "it is a finished manifest, which no option changes".to_owned(),
-            }),
-        }
+        let manifests = match source {
+            Source::Release { .. } => return self.release(source, version, lock, mode),
+            Source::Archive(path) => archive(&versioned(path, version))?,
+            Source::Folder(path) => folder(&versioned(path, version))?,
+            Source::Manifest(path) => {
+                return Err(InstallError::Local {
+                    path: path.clone(),
+                    reason: "it is a finished manifest, which no option changes".to_owned(),
+                });
+            }
+        };
+        manifests.check()?;
+        Ok(manifests)
     }
 
     fn release(
@@ -140,6 +144,7 @@ impl Distribution {
             compare(&url, expected, &found)?;
         }
         let manifests = unpack(&url, &bytes, &LIMITS)?;
+        manifests.check()?;
         self.cache.put(&bytes)?;
         lock.add(version.clone(), url, found);
         Ok(manifests)

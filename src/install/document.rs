@@ -3,25 +3,29 @@
 //! Most of a release is CRDs that no option touches. Their text is carried over as it is, so that a
 //! build costs little and the result differs from Flux's own only where it must.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::node::{Entry, Node, Table};
+use crate::node::{Node, Table};
 use crate::source::Span;
 use crate::yaml::{read_all, write};
 
 /// A Kubernetes object whose sections are shared with the release it came from.
 #[derive(Debug, Clone)]
 pub struct Document {
-    sections: Vec<Section>,
+    sections: Vec<Arc<Section>>,
 }
 
 /// `spec: …` and all below it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Section {
-    key: Arc<str>,
-    node: Arc<Node>,
-    text: Arc<str>,
+    key: String,
+    text: String,
+    /// What the text says, once it was asked for; `None` where it is not YAML.
+    node: OnceLock<Option<Node>>,
 }
+
+/// A section longer than this, in bytes, is read only when it is asked for: the spec of a CRD.
+const EAGER: usize = 4096;
 
 impl Document {
     /// Reads the objects of a file of a release.
@@ -48,8 +52,15 @@ impl Document {
     fn from_sections(text: &str) -> Option<Self> {
         let mut sections = Vec::new();
         for part in sections_of(text) {
-            let [node] = read_all(part, Span::BUILT_IN.file).ok()?.try_into().ok()?;
-            sections.push(Section::single(&node, part)?);
+            let (key, _) = part.split_once(':')?;
+            if !key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                return None;
+            }
+            let section = Section::unread(key, part);
+            if part.len() <= EAGER && section.node().is_none() {
+                return None;
+            }
+            sections.push(Arc::new(section));
         }
         Some(Self { sections })
     }
@@ -63,7 +74,7 @@ impl Document {
                 let table = node.as_table().ok_or("a document is not an object")?;
                 let sections = table
                     .iter()
-                    .map(|(key, entry)| Section::new(key, entry.node.clone()));
+                    .map(|(key, entry)| Arc::new(Section::new(key, entry.node.clone())));
                 Ok(Self {
                     sections: sections.collect(),
                 })
@@ -71,9 +82,16 @@ impl Document {
             .collect()
     }
 
+    /// Whether all of it is YAML, what was not asked for yet too.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.sections.iter().all(|section| section.node().is_some())
+    }
+
     pub fn get(&self, key: &str) -> Option<&Node> {
-        let section = self.sections.iter().find(|section| &*section.key == key)?;
-        Some(&section.node)
+        self.sections
+            .iter()
+            .find(|section| section.key == key)?
+            .node()
     }
 
     /// Follows keys through tables, the first being a section.
@@ -94,36 +112,31 @@ impl Document {
 
     /// Changes a section, making it where it is missing; its text is written anew if it differs.
     pub(crate) fn change(&mut self, key: &str, change: impl FnOnce(&mut Node)) {
-        let found = self
-            .sections
-            .iter_mut()
-            .find(|section| &*section.key == key);
-        match found {
-            Some(section) => {
-                let mut node = (*section.node).clone();
-                change(&mut node);
-                if !node.value.same(&section.node.value) {
-                    *section = Section::new(key, node);
-                }
-            }
-            None => {
-                let mut node = Node::new(Table::new(), Span::BUILT_IN);
-                change(&mut node);
-                self.sections.push(Section::new(key, node));
-            }
+        let place = self.sections.iter().position(|section| section.key == key);
+        let before = place.and_then(|place| self.sections[place].node());
+        let mut node = before
+            .cloned()
+            .unwrap_or_else(|| Node::new(Table::new(), Span::BUILT_IN));
+        change(&mut node);
+        if before.is_some_and(|before| node.value.same(&before.value)) {
+            return;
+        }
+        let section = Arc::new(Section::new(key, node));
+        match place {
+            Some(place) => self.sections[place] = section,
+            None => self.sections.push(section),
         }
     }
 
     /// The whole object.
     pub fn node(&self) -> Node {
-        let entries = self.sections.iter().map(|section| {
-            let entry = Entry {
-                key: Span::BUILT_IN,
-                node: (*section.node).clone(),
-            };
-            (section.key.to_string(), entry)
-        });
-        Node::new(entries.collect::<Table>(), Span::BUILT_IN)
+        let mut table = Table::new();
+        for section in &self.sections {
+            if let Some(node) = section.node() {
+                table.set(section.key.as_str(), node.clone());
+            }
+        }
+        Node::new(table, Span::BUILT_IN)
     }
 
     /// Appends the text, ending in a line break.
@@ -144,24 +157,34 @@ impl Section {
         table.set(key, node.clone());
         let text = write(&Node::new(table, Span::BUILT_IN));
         Self {
-            key: key.into(),
-            node: Arc::new(node),
-            text: text.into(),
+            key: key.to_owned(),
+            text,
+            node: OnceLock::from(Some(node)),
         }
     }
 
-    fn single(node: &Node, text: &str) -> Option<Self> {
-        let table = node.as_table().filter(|table| table.len() == 1)?;
-        let (key, entry) = table.iter().next()?;
+    fn unread(key: &str, text: &str) -> Self {
         let mut text = text.to_owned();
         if !text.ends_with('\n') {
             text.push('\n');
         }
-        Some(Self {
-            key: key.into(),
-            node: Arc::new(entry.node.clone()),
-            text: text.into(),
-        })
+        Self {
+            key: key.to_owned(),
+            text,
+            node: OnceLock::new(),
+        }
+    }
+
+    fn node(&self) -> Option<&Node> {
+        let read = || {
+            let [mut node] = read_all(&self.text, Span::BUILT_IN.file)
+                .ok()?
+                .try_into()
+                .ok()?;
+            let table = node.as_table_mut().filter(|table| table.len() == 1)?;
+            Some(table.remove(&self.key)?.node)
+        };
+        self.node.get_or_init(read).as_ref()
     }
 }
 
@@ -245,5 +268,15 @@ mod tests {
         assert_eq!(text(&documents[0]), "kind: X\nother: X\n");
         assert!(Document::read_all("- a\n").is_err());
         assert!(Document::read_all("a: b: c\n").is_err());
+    }
+
+    #[test]
+    fn a_long_section_is_read_when_it_is_asked_for() {
+        let long = format!("kind: X\nspec:\n  a: {}\n", "x".repeat(EAGER));
+        let documents = Document::read_all(&long).unwrap();
+        assert!(documents[0].sections[1].node.get().is_none());
+        assert!(documents[0].is_whole() && documents[0].at(&["spec", "a"]).is_some());
+        let documents = Document::read_all(&format!("{long}  a: 2\n")).unwrap();
+        assert!(!documents[0].is_whole());
     }
 }

@@ -42,6 +42,21 @@ impl Manifests {
         Some(&self.files.get(name)?.text)
     }
 
+    /// Reads all of it. What the lock pins was checked before it was pinned.
+    pub(crate) fn check(&self) -> Result<(), InstallError> {
+        for name in self.names() {
+            let documents = self.documents(name)?.unwrap_or_default();
+            if !documents.iter().all(Document::is_whole) {
+                let reason = "a section of an object cannot be read".to_owned();
+                return Err(InstallError::Yaml {
+                    file: name.to_owned(),
+                    reason,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// The objects of a file; `None` if the release lacks it.
     pub(crate) fn documents(&self, name: &str) -> Result<Option<&[Document]>, InstallError> {
         let Some(file) = self.files.get(name) else {

@@ -495,6 +495,11 @@ fn what_a_server_does_wrong_leaves_nothing_behind() {
         fault(endless),
         InstallError::DownloadTooLarge { .. }
     ));
+    let broken = file("x.yaml", b"a: b: c\n");
+    assert!(matches!(
+        fault(ok(release_with(broken))),
+        InstallError::Yaml { .. }
+    ));
     assert!(matches!(
         fault(ok(b"<html>".to_vec())),
         InstallError::Archive { .. }
