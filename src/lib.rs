@@ -14,6 +14,8 @@ pub mod go;
 pub mod image;
 pub mod link;
 pub mod install;
+pub mod go;
+pub mod kustomize;
 pub mod load;
 pub mod node;
 pub mod project;

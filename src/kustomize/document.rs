@@ -1,0 +1,170 @@
+//! YAML documents of a folder, read for the names in them.
+
+use serde::Deserialize;
+use serde_yaml::Value as Yaml;
+
+use super::keeps_from_pruning;
+use crate::node::{Node, Table, Value};
+use crate::resource::{Identity, Resource};
+use crate::source::Span;
+
+/// An object as a file gives it, before transformers.
+#[derive(Debug, Clone)]
+pub(super) struct Document {
+    pub(super) identity: Identity,
+    pub(super) prune_disabled: bool,
+    pub(super) substitute_disabled: bool,
+    /// Only for the kinds of Flux that own other objects.
+    pub(super) flux: Option<Resource>,
+}
+
+/// What a YAML text holds.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Documents {
+    pub(super) objects: Vec<Document>,
+    /// Why kustomize would refuse the file.
+    pub(super) fault: Option<String>,
+}
+
+/// Reads all documents of a text. Objects in a `List` count one by one; local configuration and
+/// kustomization files are left out.
+pub(super) fn read(text: &str) -> Documents {
+    let mut found = Documents::default();
+    for part in serde_yaml::Deserializer::from_str(text) {
+        match Yaml::deserialize(part) {
+            Ok(Yaml::Null) => {}
+            Ok(yaml) => take(&yaml, &mut found, 0),
+            Err(error) => {
+                found.fault = Some(format!("it is not YAML: {error}"));
+                break;
+            }
+        }
+    }
+    found
+}
+
+fn take(yaml: &Yaml, found: &mut Documents, depth: usize) {
+    let text = |key: &str| yaml.get(key).and_then(Yaml::as_str);
+    let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
+        found.fault = Some("a document has no `apiVersion` or no `kind`".to_owned());
+        return;
+    };
+    if kind.ends_with("List") && depth < 4 {
+        if let Some(items) = yaml.get("items").and_then(Yaml::as_sequence) {
+            for item in items {
+                take(item, found, depth + 1);
+            }
+            return;
+        }
+    }
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    if group == "kustomize.config.k8s.io" {
+        return;
+    }
+    let metadata = yaml.get("metadata");
+    let field = |key: &str| metadata.and_then(|it| it.get(key)).and_then(Yaml::as_str);
+    let Some(name) = field("name") else {
+        found.fault = Some(format!("a {kind} has no `metadata.name`"));
+        return;
+    };
+    let has = |wanted: &dyn Fn(&str, &str) -> bool| {
+        ["annotations", "labels"]
+            .iter()
+            .filter_map(|key| metadata?.get(*key)?.as_mapping())
+            .flatten()
+            .any(|(key, value)| match (key.as_str(), value.as_str()) {
+                (Some(key), Some(value)) => wanted(key, value),
+                _ => false,
+            })
+    };
+    if has(&|key, value| key == "config.kubernetes.io/local-config" && value == "true") {
+        return;
+    }
+    let identity = Identity {
+        group: group.to_owned(),
+        kind: kind.to_owned(),
+        namespace: field("namespace").unwrap_or_default().to_owned(),
+        name: name.to_owned(),
+    };
+    let owns_objects = matches!(
+        (group, kind),
+        ("kustomize.toolkit.fluxcd.io", "Kustomization")
+            | ("helm.toolkit.fluxcd.io", "HelmRelease")
+    );
+    found.objects.push(Document {
+        prune_disabled: has(&keeps_from_pruning),
+        substitute_disabled: has(&|key, value| {
+            key == "kustomize.toolkit.fluxcd.io/substitute"
+                && value.eq_ignore_ascii_case("disabled")
+        }),
+        flux: owns_objects
+            .then(|| Resource::from_node(node(yaml)))
+            .flatten(),
+        identity,
+    });
+}
+
+/// A node without places; keys that are no strings are left out.
+fn node(yaml: &Yaml) -> Node {
+    let value = match yaml {
+        Yaml::Null => Value::Null,
+        Yaml::Bool(value) => Value::Bool(*value),
+        Yaml::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(value), _, _) => Value::Integer(value.into()),
+            (_, Some(value), _) => Value::Integer(value.into()),
+            (_, _, value) => Value::Float(value.unwrap_or(f64::NAN)),
+        },
+        Yaml::String(text) => Value::String(text.clone()),
+        Yaml::Sequence(items) => Value::Array(items.iter().map(node).collect()),
+        Yaml::Mapping(entries) => {
+            let mut table = Table::new();
+            for (key, value) in entries {
+                if let Some(key) = key.as_str() {
+                    table.set(key, node(value));
+                }
+            }
+            Value::Table(table)
+        }
+        Yaml::Tagged(tagged) => return node(&tagged.value),
+    };
+    Node {
+        value,
+        span: Span::BUILT_IN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_opened_and_local_configuration_is_left_out() {
+        let found = read(
+            "apiVersion: v1\nkind: List\nitems:\n\
+             - {apiVersion: v1, kind: Service, metadata: {name: a, namespace: web}}\n\
+             - {apiVersion: v1, kind: ConfigMap, metadata: {name: b, annotations: {config.kubernetes.io/local-config: 'true'}}}\n\
+             ---\n# empty\n---\n\
+             apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: c\n  labels: {kustomize.toolkit.fluxcd.io/prune: disabled}\n",
+        );
+        assert_eq!(found.fault, None);
+        let names: Vec<_> = found
+            .objects
+            .iter()
+            .map(|it| (it.identity.to_string(), it.prune_disabled))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("Service web/a".to_owned(), false),
+                ("Deployment c".to_owned(), true)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_document_that_kustomize_refuses_is_a_fault() {
+        assert!(read("a: 1").fault.is_some());
+        assert!(read("apiVersion: v1\nkind: Service\n").fault.is_some());
+        assert!(read("a: [").fault.is_some());
+    }
+}

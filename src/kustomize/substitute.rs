@@ -1,0 +1,83 @@
+//! `${var}` in names, as Flux's post-build substitution would write them.
+
+use std::collections::BTreeMap;
+
+/// A name after substitution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Substituted {
+    Known(String),
+    /// The variables whose values are not known here.
+    Unknown(Vec<String>),
+}
+
+/// Replaces `${var}`, `${var:=default}` and `${var:-default}`; `$${` stays a dollar and a brace.
+///
+/// `from_cluster`: a variable without a value may get one from a ConfigMap or a Secret.
+///
+/// Source: <https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution>
+pub(super) fn substitute(
+    text: &str,
+    values: &BTreeMap<String, String>,
+    from_cluster: bool,
+) -> Substituted {
+    let mut done = String::new();
+    let mut unknown = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        let (before, after) = rest.split_at(start);
+        let after = &after[2..];
+        if let Some(escaped) = before.strip_suffix('$') {
+            done.push_str(escaped);
+            done.push_str("${");
+            rest = after;
+            continue;
+        }
+        done.push_str(before);
+        let Some((inside, behind)) = after.split_once('}') else {
+            done.push_str("${");
+            rest = after;
+            continue;
+        };
+        let end = inside
+            .find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+            .unwrap_or(inside.len());
+        let (name, operator) = inside.split_at(end);
+        let default = operator
+            .strip_prefix(":=")
+            .or_else(|| operator.strip_prefix(":-"))
+            .or_else(|| operator.strip_prefix('='))
+            .or_else(|| operator.strip_prefix('-'));
+        match (values.get(name), operator.is_empty(), default) {
+            (Some(value), true, _) | (Some(value), _, Some(_)) => done.push_str(value),
+            (None, _, Some(default)) if !from_cluster => done.push_str(default),
+            _ => unknown.push(name.to_owned()),
+        }
+        rest = behind;
+    }
+    done.push_str(rest);
+    if unknown.is_empty() {
+        Substituted::Known(done)
+    } else {
+        Substituted::Unknown(unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_defaults_and_escapes_are_followed() {
+        let values = BTreeMap::from([("env".to_owned(), "prod".to_owned())]);
+        let known = |text| substitute(text, &values, false);
+        assert_eq!(known("a-${env}"), Substituted::Known("a-prod".to_owned()));
+        assert_eq!(known("${x:=dev}-b"), Substituted::Known("dev-b".to_owned()));
+        assert_eq!(known("$${env}"), Substituted::Known("${env}".to_owned()));
+        assert_eq!(known("${open"), Substituted::Known("${open".to_owned()));
+        assert_eq!(known("${x}"), Substituted::Unknown(vec!["x".to_owned()]));
+        assert_eq!(
+            substitute("${x:=dev}", &values, true),
+            Substituted::Unknown(vec!["x".to_owned()])
+        );
+    }
+}
