@@ -1,3 +1,20 @@
-//! Two compiled projects side by side: which resources changed, in which clusters.
+//! Two compiled projects side by side: which resources changed, in which clusters, and how.
+//!
+//! It costs what changed: a resource whose digest is the same on both sides is not looked at.
 
+mod digest;
+mod fields;
+mod group;
+mod list;
+mod mask;
+mod pair;
+mod rename;
 pub mod report;
+mod side;
+mod text;
+
+pub use fields::field_changes;
+pub use group::{changes, summaries};
+pub use mask::masked_document;
+pub use pair::{ClusterChanges, Comparison, compare};
+pub use side::{Cluster, Entry, Remarks, Root, Side, SideBuilder};

@@ -49,13 +49,12 @@ fn take(yaml: &Yaml, found: &mut Documents, depth: usize) {
         found.fault = Some("a document has no `apiVersion` or no `kind`".to_owned());
         return;
     };
-    if kind.ends_with("List") && depth < 4 {
-        if let Some(items) = yaml.get("items").and_then(Yaml::as_sequence) {
-            for item in items {
-                take(item, found, depth + 1);
-            }
-            return;
+    let items = yaml.get("items").and_then(Yaml::as_sequence);
+    if let (true, Some(items)) = (kind.ends_with("List") && depth < 4, items) {
+        for item in items {
+            take(item, found, depth + 1);
         }
+        return;
     }
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     if group == "kustomize.config.k8s.io" {
