@@ -14,6 +14,7 @@ pub mod go;
 pub mod image;
 pub mod link;
 pub mod install;
+pub mod forecast;
 pub mod go;
 pub mod kustomize;
 pub mod load;

@@ -84,6 +84,11 @@ pub struct Built {
     pub resource: Option<Arc<Resource>>,
 }
 
+/// One spelling for all paths of a Flux Kustomization that mean one folder.
+pub fn normalised(path: &str) -> String {
+    path::from_root(path)
+}
+
 /// Whether garbage collection passes over an object that has these labels and annotations.
 ///
 /// Source: <https://fluxcd.io/flux/components/kustomize/kustomizations/#garbage-collection>,

@@ -1,0 +1,167 @@
+//! Collects findings; the same finding in many clusters is one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::compare::Entry;
+use crate::compare::report::{Affected, Finding, Object, Outcome, Severity};
+use crate::resource::Identity;
+
+use super::rule::Rule;
+use super::view::View;
+
+pub(super) struct Found<'a> {
+    acknowledged: &'a BTreeMap<String, String>,
+    /// Cluster and resource to the change that is told of it.
+    ids: BTreeMap<&'a str, BTreeMap<&'a Object, &'a str>>,
+    findings: BTreeMap<String, Finding>,
+    answered: BTreeSet<String>,
+}
+
+/// What a rule says, without what every finding has.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    pub(super) severity: Severity,
+    pub(super) outcome: Outcome,
+    pub(super) message: String,
+    pub(super) notes: Vec<String>,
+    pub(super) help: Vec<String>,
+    pub(super) affected: Affected,
+}
+
+impl Told {
+    pub(super) fn new(severity: Severity, outcome: Outcome, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            outcome,
+            message: message.into(),
+            notes: Vec::new(),
+            help: Vec::new(),
+            affected: Affected::default(),
+        }
+    }
+
+    pub(super) fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    pub(super) fn affects(mut self, affected: Affected) -> Self {
+        self.affected = affected;
+        self
+    }
+}
+
+/// `Kind/namespace/name`, as `diff.acknowledge` names a resource.
+pub(super) fn key_of(identity: &Identity) -> String {
+    match identity.namespace.as_str() {
+        "" => format!("{}/{}", identity.kind, identity.name),
+        namespace => format!("{}/{namespace}/{}", identity.kind, identity.name),
+    }
+}
+
+impl<'a> Found<'a> {
+    pub(super) fn new(
+        acknowledged: &'a BTreeMap<String, String>,
+        ids: BTreeMap<&'a str, BTreeMap<&'a Object, &'a str>>,
+    ) -> Self {
+        Self {
+            acknowledged,
+            ids,
+            findings: BTreeMap::new(),
+            answered: BTreeSet::new(),
+        }
+    }
+
+    /// Files a finding about `old`, `new` or both: the head's place and acknowledgement win.
+    pub(super) fn push(
+        &mut self,
+        rule: &Rule,
+        view: &View<'_>,
+        old: Option<&Entry>,
+        new: Option<&Entry>,
+        told: Told,
+    ) {
+        let Some(subject) = new.or(old) else { return };
+        let mut acknowledged = None;
+        if told.severity == Severity::Destructive {
+            for entry in [new, old].into_iter().flatten() {
+                let key = key_of(entry.identity());
+                if acknowledged.is_none() {
+                    acknowledged = entry
+                        .acknowledge()
+                        .or_else(|| self.acknowledged.get(&key).map(String::as_str))
+                        .map(str::to_owned);
+                }
+                self.answered.insert(key);
+            }
+        }
+        let known = self.ids.get(view.cluster);
+        let mut changes: Vec<String> = [old, new]
+            .into_iter()
+            .flatten()
+            .map(|entry| Object::from(entry.identity()))
+            .filter_map(|object| known?.get(&object).map(|id| (*id).to_owned()))
+            .collect();
+        changes.dedup();
+        let finding = Finding {
+            rule: rule.name.to_owned(),
+            severity: told.severity,
+            outcome: told.outcome,
+            resource: Object::from(subject.identity()),
+            clusters: Vec::new(),
+            message: told.message,
+            notes: told.notes,
+            help: told.help,
+            affected: told.affected,
+            acknowledged,
+            denied: false,
+            docs: rule.docs.to_owned(),
+            changes: Vec::new(),
+            place: None,
+        };
+        let known = self
+            .findings
+            .entry(format!("{finding:?}"))
+            .or_insert_with(|| Finding {
+                place: subject.place().cloned(),
+                ..finding
+            });
+        if known.clusters.last().map(String::as_str) != Some(view.cluster) {
+            known.clusters.push(view.cluster.to_owned());
+        }
+        for id in changes {
+            if !known.changes.contains(&id) {
+                known.changes.push(id);
+            }
+        }
+    }
+
+    /// The findings, the worst first, and the keys of what has a destructive one.
+    pub(super) fn finish(self) -> (Vec<Finding>, BTreeSet<String>) {
+        let mut findings: Vec<_> = self.findings.into_values().collect();
+        findings.sort_by(|a, b| {
+            (
+                b.severity,
+                a.outcome,
+                &a.resource,
+                &a.rule,
+                &a.clusters,
+                &a.message,
+            )
+                .cmp(&(
+                    a.severity,
+                    b.outcome,
+                    &b.resource,
+                    &b.rule,
+                    &b.clusters,
+                    &b.message,
+                ))
+        });
+        (findings, self.answered)
+    }
+}
