@@ -103,7 +103,11 @@ fn spec_digest(entry: &Entry) -> u64 {
 fn is_nearly_same(old: &Entry, new: &Entry) -> bool {
     // What a resource is about must be the same, or two of one template would be taken for one.
     let subject: &[&[&str]] = match old.identity().kind.as_str() {
-        "Kustomization" => &[&["spec", "path"], &["spec", "sourceRef"]],
+        "Kustomization" => &[
+            &["spec", "path"],
+            &["spec", "sourceRef", "kind"],
+            &["spec", "sourceRef", "name"],
+        ],
         "HelmRelease" => &[&["spec", "chart", "spec", "chart"], &["spec", "chartRef"]],
         "GitRepository" | "OCIRepository" | "HelmRepository" => &[&["spec", "url"]],
         "Bucket" => &[&["spec", "bucketName"], &["spec", "endpoint"]],

@@ -2,7 +2,7 @@
 
 use super::found::{Found, Told};
 use super::helm_spec::{ChartName, HelmReleaseSpec, Release};
-use super::kustomization::names;
+use super::owners::distinct_names;
 use super::rule::{Rule, told_elsewhere};
 use super::view::{HELM, Time, View};
 use crate::compare::Entry;
@@ -133,7 +133,7 @@ fn renamed(view: &View<'_>, found: &mut Found<'_>) {
             HelmReleaseSpec::of(&new.resource),
         );
         let (was, is) = (before.release(), after.release());
-        let (from, to) = names(old, new);
+        let (from, to) = distinct_names(old.identity(), new.identity());
         let same =
             was.name == is.name && was.storage == is.storage && was.namespace == is.namespace;
         let stays = view.stays(old);

@@ -126,7 +126,7 @@ fn prunes(view: &View<'_>, old: &Entry, spec: &KustomizationSpec<'_>, lost: &Los
 fn renamed(view: &View<'_>, found: &mut Found<'_>) {
     for (old, new) in view.renamed(KUSTOMIZE, "Kustomization") {
         let spec = KustomizationSpec::of(&old.resource);
-        let (from, to) = names(old, new);
+        let (from, to) = owners::distinct_names(old.identity(), new.identity());
         let before = view.contents(Time::Before, &spec);
         if let Some(why) = view.stays(old) {
             let told = Told::new(
@@ -174,19 +174,6 @@ fn renamed(view: &View<'_>, found: &mut Found<'_>) {
         ));
         told.notes = all.notes();
         found.push(&RENAMED, view, Some(old), Some(new), told);
-    }
-}
-
-/// Names that tell the two apart: with the namespace, if that is what changed.
-pub(super) fn names(old: &Entry, new: &Entry) -> (String, String) {
-    let (old, new) = (old.identity(), new.identity());
-    if old.namespace == new.namespace {
-        (old.name.clone(), new.name.clone())
-    } else {
-        (
-            format!("{}/{}", old.namespace, old.name),
-            format!("{}/{}", new.namespace, new.name),
-        )
     }
 }
 

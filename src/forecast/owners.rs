@@ -6,6 +6,7 @@ use super::rule::{Rule, told_elsewhere};
 use super::view::{Time, View};
 use crate::compare::Entry;
 use crate::compare::report::{Affected, Object, Outcome, Severity};
+use crate::resource::Identity;
 
 const COLLECTION: &str =
     "https://fluxcd.io/flux/components/kustomize/kustomizations/#garbage-collection";
@@ -52,7 +53,7 @@ pub(super) fn tell_moved(
                 .get(*identity)
                 .is_some_and(|owners| owners.contains(other))
         });
-        let (from, to) = (&old.identity().name, &other.name);
+        let (from, to) = distinct_names(old.identity(), other);
         let message = if held {
             format!(
                 "`{from}` lets go of objects that `{to}` applies too, and deletes those that it applied last"
@@ -79,6 +80,18 @@ pub(super) fn tell_moved(
     }
 }
 
+/// With the namespaces, where those are not the same.
+pub(super) fn distinct_names(one: &Identity, other: &Identity) -> (String, String) {
+    if one.namespace == other.namespace {
+        (one.name.clone(), other.name.clone())
+    } else {
+        (
+            format!("{}/{}", one.namespace, one.name),
+            format!("{}/{}", other.namespace, other.name),
+        )
+    }
+}
+
 fn shared(view: &View<'_>, found: &mut Found<'_>) {
     let before = view.owners(Time::Before);
     let mut pairs: std::collections::BTreeMap<_, Vec<Object>> = std::collections::BTreeMap::new();
@@ -98,12 +111,12 @@ fn shared(view: &View<'_>, found: &mut Found<'_>) {
         let Some(entry) = view.side(Time::After).and_then(|side| side.get(last)) else {
             continue;
         };
+        let (one, other) = distinct_names(first, last);
         let told = Told::new(
             Severity::Notice,
             Outcome::Adopt,
             format!(
-                "`{}` and `{}` apply the same objects: each takes them from the other, and the first to let go deletes them",
-                first.name, last.name
+                "`{one}` and `{other}` apply the same objects: each takes them from the other, and the first to let go deletes them"
             ),
         )
         .affects(Affected::known(objects))

@@ -1,0 +1,600 @@
+//! What the controllers will do: a case for each rule, and the stories that people told.
+
+mod resources;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fluxgen::compare::report::Severity::{self, Destructive, Info, Notice};
+use fluxgen::compare::report::{Finding, Outcome};
+use fluxgen::compare::{Side, changes, compare};
+use fluxgen::forecast::{Forecast, Input, PlanError, RULES, Rename, forecast, plan_rename};
+use fluxgen::kustomize::MemoryFiles;
+use resources::{resources, side, sides};
+
+const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: web}\n";
+const API: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api, namespace: web}\n";
+const SHOP: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n";
+
+fn foretell(base: &Side, head: &Side, before: &MemoryFiles, after: &MemoryFiles) -> Forecast {
+    foretell_with(base, head, before, after, &BTreeMap::new())
+}
+
+fn foretell_with(
+    base: &Side,
+    head: &Side,
+    before: &MemoryFiles,
+    after: &MemoryFiles,
+    acknowledged: &BTreeMap<String, String>,
+) -> Forecast {
+    let comparison = compare(base, head);
+    forecast(&Input {
+        comparison: &comparison,
+        changes: &changes(&comparison),
+        base_files: Some(before),
+        head_files: Some(after),
+        folders_changed: true,
+        repository: ("flux-system", "flux-system"),
+        acknowledged,
+    })
+}
+
+/// A Kustomization of this repository.
+fn ks(name: &str, spec: &str) -> String {
+    document(
+        "kustomize.toolkit.fluxcd.io/v1",
+        "Kustomization",
+        name,
+        &format!("{{prune: true, sourceRef: {{kind: GitRepository, name: flux-system}}, {spec}}}"),
+    )
+}
+
+/// A Kustomization of another repository.
+fn remote(name: &str, spec: &str) -> String {
+    document(
+        "kustomize.toolkit.fluxcd.io/v1",
+        "Kustomization",
+        name,
+        &format!("{{prune: true, sourceRef: {{kind: OCIRepository, name: far}}, {spec}}}"),
+    )
+}
+
+fn hr(name: &str, spec: &str) -> String {
+    document(
+        "helm.toolkit.fluxcd.io/v2",
+        "HelmRelease",
+        name,
+        &format!("{{{spec}}}"),
+    )
+}
+
+fn git(name: &str, spec: &str) -> String {
+    document(
+        "source.toolkit.fluxcd.io/v1",
+        "GitRepository",
+        name,
+        &format!("{{{spec}}}"),
+    )
+}
+
+fn document(api_version: &str, kind: &str, name: &str, spec: &str) -> String {
+    let (namespace, name) = name.split_once('/').unwrap_or(("flux-system", name));
+    format!(
+        "apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec: {spec}\n---\n"
+    )
+}
+
+fn files(files: &[(&str, &str)]) -> MemoryFiles {
+    files.iter().map(|(path, text)| (*path, *text)).collect()
+}
+
+struct Case {
+    rule: &'static str,
+    base: String,
+    head: String,
+    /// Files before; and after, where they differ.
+    files: Vec<(&'static str, &'static str)>,
+    after: Option<Vec<(&'static str, &'static str)>>,
+    expected: (Severity, Outcome),
+    /// What the message says.
+    says: &'static str,
+    /// The objects named, and how many reasons there are for more.
+    affected: (&'static [&'static str], usize),
+}
+
+fn case(
+    rule: &'static str,
+    base: String,
+    head: String,
+    expected: (Severity, Outcome),
+    says: &'static str,
+) -> Case {
+    Case {
+        rule,
+        base,
+        head,
+        files: vec![
+            ("apps/web.yaml", WEB),
+            ("apps/api.yaml", API),
+            ("other/web.yaml", WEB),
+        ],
+        after: None,
+        expected,
+        says,
+        affected: (&[], 0),
+    }
+}
+
+impl Case {
+    fn affects(mut self, objects: &'static [&'static str], unknown: usize) -> Self {
+        self.affected = (objects, unknown);
+        self
+    }
+
+    fn files(mut self, files: &[(&'static str, &'static str)]) -> Self {
+        self.files = files.to_vec();
+        self
+    }
+
+    fn after(mut self, files: &[(&'static str, &'static str)]) -> Self {
+        self.after = Some(files.to_vec());
+        self
+    }
+}
+
+const BOTH: &[&str] = &["Deployment web/api", "Deployment web/web"];
+
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
+fn cases() -> Vec<Case> {
+    let apps = || ks("apps", "path: ./apps");
+    let none = String::new;
+    let release = |spec: &str| hr("web/shop", spec);
+    let chart = |name: &str| {
+        format!(
+            "chart: {{spec: {{chart: {name}, sourceRef: {{kind: HelmRepository, name: charts}}}}}}"
+        )
+    };
+    vec![
+        // https://fluxcd.io/flux/components/kustomize/kustomizations/#deletion-policy
+        case("kustomization-deleted-prunes", apps(), none(), (Destructive, Outcome::Prune), "its `prune` is on").affects(BOTH, 0),
+        case("kustomization-deleted-prunes", ks("apps", "path: apps, prune: false, deletionPolicy: Delete").replace("prune: true, ", ""), none(), (Destructive, Outcome::Prune), "`Delete`").affects(BOTH, 0),
+        case("kustomization-deleted-prunes", ks("apps", "path: /apps/, deletionPolicy: WaitForTermination"), none(), (Destructive, Outcome::Prune), "waits until").affects(BOTH, 0),
+        case("kustomization-deleted-prunes", remote("apps", "path: ./apps"), none(), (Destructive, Outcome::Prune), "`apps` is deleted").affects(&[], 1),
+        case("kustomization-deleted-prunes", ks("apps", "path: ./apps"), none(), (Info, Outcome::Prune), "nothing that goes with it")
+            .files(&[("apps/kustomization.yaml", "resources: []")]),
+        // Deleting one that applies others deletes what those applied.
+        case("kustomization-deleted-prunes", ks("tenants", "path: ./tenants"), none(), (Destructive, Outcome::Prune), "`tenants` is deleted")
+            .files(&[
+                ("tenants/a.yaml", "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: a, namespace: flux-system}\nspec: {path: ./apps, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}\n"),
+                ("tenants/b.yaml", "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: b, namespace: web}\nspec: {}\n"),
+                ("apps/web.yaml", WEB),
+            ])
+            .affects(&["Deployment web/web", "HelmRelease web/b", "Kustomization flux-system/a"], 1),
+        case("kustomization-deleted-orphans", ks("apps", "path: ./apps, deletionPolicy: Orphan"), none(), (Notice, Outcome::Orphan), "`Orphan`").affects(BOTH, 0),
+        case("kustomization-deleted-orphans", ks("apps", "path: ./apps, prune: false").replace("prune: true, ", ""), none(), (Notice, Outcome::Orphan), "its `prune` is off").affects(BOTH, 0),
+        // https://fluxcd.io/flux/components/kustomize/kustomizations/#suspend
+        case("kustomization-deleted-orphans", ks("apps", "path: ./apps, suspend: true"), none(), (Notice, Outcome::Orphan), "it is suspended").affects(BOTH, 0),
+        // https://fluxcd.io/flux/faq/#how-can-i-safely-rename-a-flux-kustomization
+        case("kustomization-renamed-recreates", apps(), ks("applications", "path: ./apps"), (Destructive, Outcome::Recreate), "`apps` is renamed to `applications`").affects(BOTH, 0),
+        case("kustomization-renamed-recreates", apps(), ks("team/apps", "path: ./apps").replace("name: flux-system}", "name: flux-system, namespace: flux-system}"), (Destructive, Outcome::Recreate), "`flux-system/apps` is renamed to `team/apps`").affects(BOTH, 0),
+        case("kustomization-renamed-adopts", ks("apps", "path: ./apps, deletionPolicy: Orphan"), ks("applications", "path: ./apps"), (Info, Outcome::Adopt), "takes over what is there").affects(BOTH, 0),
+        // https://fluxcd.io/flux/components/kustomize/kustomizations/#path
+        case("kustomization-path-changed", apps(), ks("apps", "path: ./other"), (Destructive, Outcome::Prune), "its `path` goes from `./apps` to `./other`").affects(&["Deployment web/api"], 0),
+        case("kustomization-path-changed", remote("apps", "path: ./a"), remote("apps", "path: ./b"), (Destructive, Outcome::Prune), "may be deleted").affects(&[], 1),
+        case("kustomization-cannot-be-built", apps(), ks("apps", "path: ./nowhere"), (Notice, Outcome::Stall), "there is no folder `nowhere`").affects(BOTH, 0),
+        // https://fluxcd.io/flux/components/kustomize/kustomizations/#source-reference
+        case("kustomization-source-changed", apps(), remote("apps", "path: ./apps"), (Destructive, Outcome::Prune), "to OCIRepository `flux-system/far`").affects(BOTH, 0),
+        // https://fluxcd.io/flux/components/kustomize/kustomizations/#target-namespace
+        case("kustomization-target-namespace-changed", apps(), ks("apps", "path: ./apps, targetNamespace: shop"), (Destructive, Outcome::Recreate), "its `targetNamespace` is `shop` now").affects(BOTH, 0),
+        case("kustomization-target-namespace-changed", remote("a", "targetNamespace: x"), remote("a", "targetNamespace: y"), (Destructive, Outcome::Recreate), "from `x` to `y`").affects(&[], 1),
+        // https://fluxcd.io/flux/components/kustomize/kustomizations/#name-prefix
+        case("kustomization-names-changed", apps(), ks("apps", "path: ./apps, namePrefix: eu-"), (Destructive, Outcome::Recreate), "`namePrefix`").affects(BOTH, 0),
+        case("kustomization-names-changed", ks("apps", "path: ./apps, nameSuffix: -a"), ks("apps", "path: ./apps, nameSuffix: -b"), (Destructive, Outcome::Recreate), "from `-a` to `-b`").affects(&["Deployment web/api-a", "Deployment web/web-a"], 0),
+        // https://fluxcd.io/flux/components/kustomize/kustomizations/#prune
+        case("kustomization-objects-removed", apps(), apps(), (Destructive, Outcome::Prune), "they are gone from its folder")
+            .after(&[("apps/web.yaml", WEB)]).affects(&["Deployment web/api"], 0),
+        case("kustomization-objects-removed", apps(), apps(), (Notice, Outcome::Prune), "may be deleted")
+            .files(&[("apps/kustomization.yaml", "resources: ['https://example.com/a.yaml', web.yaml]"), ("apps/web.yaml", WEB)])
+            .after(&[("apps/kustomization.yaml", "resources: [web.yaml]"), ("apps/web.yaml", WEB)]).affects(&[], 1),
+        case("kustomization-applies-more", apps(), apps(), (Info, Outcome::Reconcile), "one more object")
+            .files(&[("apps/web.yaml", WEB)]).after(&[("apps/web.yaml", WEB), ("apps/api.yaml", API)]).affects(&["Deployment web/api"], 0),
+        case("kustomization-objects-orphaned", ks("apps", "path: ./apps, prune: false").replace("prune: true, ", ""), ks("apps", "path: ./other, prune: false").replace("prune: true, ", ""), (Notice, Outcome::Orphan), "its `prune` is off").affects(&["Deployment web/api"], 0),
+        // https://fluxcd.io/flux/components/kustomize/kustomizations/#garbage-collection
+        case("object-moves-between-kustomizations", [ks("a", "path: ./a"), ks("b", "path: ./b")].concat(), [ks("a", "path: ./a"), ks("b", "path: ./b")].concat(), (Destructive, Outcome::Recreate), "objects move from `a` to `b`")
+            .files(&[("a/shop.yaml", SHOP), ("a/web.yaml", WEB), ("b/api.yaml", API)])
+            .after(&[("a/web.yaml", WEB), ("b/api.yaml", API), ("b/shop.yaml", SHOP)]).affects(&["Namespace shop"], 0),
+        case("object-in-two-kustomizations", ks("a", "path: ./apps"), [ks("a", "path: ./apps"), ks("b", "path: ./other")].concat(), (Notice, Outcome::Adopt), "`a` and `b` apply the same objects").affects(&["Deployment web/web"], 0),
+        case("prune-turned-off", apps(), apps().replace("prune: true", "prune: false"), (Notice, Outcome::Orphan), "no longer prunes"),
+        case("prune-turned-on", apps().replace("prune: true", "prune: false"), apps(), (Notice, Outcome::Prune), "prunes from now on"),
+        case("deletion-policy-changed", apps(), ks("apps", "path: ./apps, deletionPolicy: Orphan"), (Info, Outcome::Reconcile), "leaves what it applied"),
+        // https://fluxcd.io/flux/components/kustomize/kustomizations/#force
+        case("force-turned-on", apps(), ks("apps", "path: ./apps, force: true"), (Notice, Outcome::Recreate), "refuses to change in place").affects(BOTH, 0),
+        case("reconciliation-suspended", apps(), ks("apps", "path: ./apps, suspend: true"), (Notice, Outcome::Stall), "nothing is applied"),
+        case("reconciliation-resumed", ks("apps", "path: ./apps, suspend: true"), apps(), (Notice, Outcome::Reconcile), "takes effect"),
+        case("changed-while-suspended", ks("apps", "path: ./apps, suspend: true"), ks("apps", "path: ./other, suspend: true"), (Notice, Outcome::Stall), "when it is resumed"),
+        // https://fluxcd.io/flux/components/kustomize/kustomizations/#kubeconfig-remote-clusters
+        case("target-cluster-changed", apps(), ks("apps", "path: ./apps, kubeConfig: {secretRef: {name: far}}"), (Notice, Outcome::Orphan), "from this cluster to the cluster of `far`").affects(BOTH, 0),
+        case("uninstall-history-changed", release(""), release("uninstall: {keepHistory: true}"), (Info, Outcome::Reconcile), "keeps Helm's records"),
+        // https://fluxcd.io/flux/components/helm/helmreleases/#uninstall-configuration
+        case("helm-release-deleted-uninstalls", release(""), none(), (Destructive, Outcome::Uninstall), "uninstalls release `shop` in namespace `web`").affects(&[], 1),
+        case("helm-release-deleted-orphans", release("suspend: true"), none(), (Notice, Outcome::Orphan), "stays installed").affects(&[], 1),
+        // https://fluxcd.io/flux/components/helm/helmreleases/#release-name
+        case("helm-release-renamed-reinstalls", release(&chart("a")), hr("web/store", &chart("a")), (Destructive, Outcome::Recreate), "release `shop` in namespace `web` is uninstalled and release `store`").affects(&[], 1),
+        case("helm-release-renamed-reinstalls", release("releaseName: r"), hr("web/store", "releaseName: r"), (Destructive, Outcome::Recreate), "while the new one takes it over").affects(&[], 1),
+        case("helm-release-renamed-adopts", release("releaseName: r, suspend: true"), hr("web/store, annotations: {test/renamedFrom: shop}", "releaseName: r"), (Info, Outcome::Adopt), "takes over release `r`").affects(&[], 1),
+        case("helm-release-target-changed", release("releaseName: a"), release("releaseName: b"), (Destructive, Outcome::Recreate), "the release name goes from `a` to `b`").affects(&[], 1),
+        case("helm-release-target-changed", release(""), release("targetNamespace: shop"), (Destructive, Outcome::Recreate), "the release name goes from `shop` to `shop-shop`, the target namespace goes from `web` to `shop`").affects(&[], 1),
+        case("helm-release-target-changed", release(""), release("storageNamespace: store"), (Destructive, Outcome::Recreate), "the storage namespace goes from `web` to `store`").affects(&[], 1),
+        case("helm-release-chart-changed", release(&chart("a")), release(&chart("b")), (Destructive, Outcome::Recreate), "its chart goes from `a` to `b`").affects(&[], 1),
+        case("helm-release-chart-upgraded-in-place", release(&chart("a")), release(&format!("{}, upgrade: {{chartNameChangeStrategy: InPlaceUpdate}}", chart("b"))), (Info, Outcome::Reconcile), "upgraded in place"),
+        case("helm-release-chart-may-change", release("chart: {spec: {chart: ./a, sourceRef: {kind: GitRepository, name: x}}}"), release("chart: {spec: {chart: ./b, sourceRef: {kind: GitRepository, name: x}}}"), (Notice, Outcome::Recreate), "if the chart itself has another name").affects(&[], 1),
+        case("helm-release-shared", release("releaseName: r"), [release("releaseName: r"), hr("web/twin", "releaseName: r, interval: 5m")].concat(), (Notice, Outcome::Adopt), "are both release `r`").affects(&["HelmRelease web/shop"], 0),
+        case("source-deleted", [git("a", "url: 'https://x/y'"), ks("k", "path: ./apps").replace("name: flux-system}, path", "name: a}, path")].concat(), ks("k", "path: ./apps").replace("name: flux-system}, path", "name: a}, path"), (Notice, Outcome::Stall), "GitRepository `a` is deleted").affects(&["Kustomization flux-system/k"], 0),
+        // https://fluxcd.io/flux/components/source/gitrepositories/#suspend
+        case("source-suspended", [git("a", "url: 'https://x/y'"), ks("k", "").replace("name: flux-system}, ", "name: a}")].concat(), [git("a", "url: 'https://x/y', suspend: true"), ks("k", "").replace("name: flux-system}, ", "name: a}")].concat(), (Notice, Outcome::Stall), "get nothing new").affects(&["Kustomization flux-system/k"], 0),
+        case("source-fetches-elsewhere", [git("a", "url: 'https://x/y'"), ks("k", "").replace("name: flux-system}, ", "name: a}")].concat(), [git("a", "url: 'https://x/z'"), ks("k", "").replace("name: flux-system}, ", "name: a}")].concat(), (Notice, Outcome::Prune), "`url` changed").affects(&["Kustomization flux-system/k"], 0),
+        // https://fluxcd.io/flux/components/kustomize/kustomizations/#dependencies
+        case("depends-on-suspended", [apps(), ks("b", "path: ./x, dependsOn: [{name: apps}]"), ks("c", "path: ./x, dependsOn: [{name: b}]")].concat(), [ks("apps", "path: ./apps, suspend: true"), ks("b", "path: ./x, dependsOn: [{name: apps}]"), ks("c", "path: ./x, dependsOn: [{name: b}]")].concat(), (Notice, Outcome::Stall), "wait until it is resumed").affects(&["Kustomization flux-system/b", "Kustomization flux-system/c"], 0),
+        case("depends-on-deleted", [apps(), ks("b", "path: ./x, dependsOn: [{name: apps}]")].concat(), ks("b", "path: ./x, dependsOn: [{name: apps}]"), (Notice, Outcome::Stall), "wait for ever").affects(&["Kustomization flux-system/b"], 0),
+        case("deleted-resource-stays", ks("flux-system/apps, annotations: {kustomize.toolkit.fluxcd.io/prune: disabled}", "path: ./apps"), none(), (Notice, Outcome::Orphan), "stays in the cluster").affects(&["Kustomization flux-system/apps"], 0),
+        case("object-deleted", SHOP.to_owned(), none(), (Destructive, Outcome::Prune), "with everything in it").affects(&["Namespace shop"], 1),
+        case("object-deleted", document("image.toolkit.fluxcd.io/v1", "ImageUpdateAutomation", "a", "{}"), none(), (Notice, Outcome::Prune), "not updated by it any more").affects(&["ImageUpdateAutomation flux-system/a"], 0),
+    ]
+}
+
+fn find<'a>(findings: &'a [Finding], rule: &str) -> Option<&'a Finding> {
+    findings.iter().find(|finding| finding.rule == rule)
+}
+
+#[test]
+fn every_rule_says_what_the_controllers_do() {
+    for (at, case) in cases().iter().enumerate() {
+        let what = format!("case {at}, {}", case.rule);
+        let before = files(&case.files);
+        let after = case.after.as_deref().map_or_else(|| before.clone(), files);
+        let told = foretell(
+            &side("c", &case.base),
+            &side("c", &case.head),
+            &before,
+            &after,
+        );
+        let Some(finding) = find(&told.findings, case.rule) else {
+            panic!("{what}: not found in {:#?}", told.findings);
+        };
+        assert_eq!(
+            (finding.severity, finding.outcome),
+            case.expected,
+            "{what}: {finding:#?}"
+        );
+        assert!(
+            finding.message.contains(case.says),
+            "{what}: {}",
+            finding.message
+        );
+        let objects: Vec<_> = finding
+            .affected
+            .objects
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(objects, case.affected.0, "{what}");
+        assert_eq!(
+            finding.affected.unknown.len(),
+            case.affected.1,
+            "{what}: {:?}",
+            finding.affected
+        );
+        assert_eq!(finding.clusters, ["c"], "{what}");
+        assert!(
+            finding.docs.starts_with("https://fluxcd.io/flux/"),
+            "{what}"
+        );
+        // One thing that happens is one destructive finding.
+        let destructive = told
+            .findings
+            .iter()
+            .filter(|it| it.severity == Destructive)
+            .count();
+        assert!(destructive <= 1, "{what}: {:#?}", told.findings);
+    }
+}
+
+#[test]
+fn every_rule_has_a_case_and_a_page() {
+    let tested: BTreeSet<_> = cases().iter().map(|case| case.rule).collect();
+    for rule in RULES {
+        let is_tested = tested.contains(rule.name) || rule.name == "cluster-removed";
+        assert!(is_tested, "{} has no case", rule.name);
+        assert!(rule.docs.contains('#'), "{}", rule.name);
+        assert!(!rule.summary.is_empty() && !rule.since.is_empty());
+    }
+    let names: BTreeSet<_> = RULES.iter().map(|rule| rule.name).collect();
+    assert_eq!(names.len(), RULES.len());
+}
+
+#[test]
+fn nothing_changed_foretells_nothing() {
+    let text = [
+        ks("a", "path: ./apps"),
+        hr("web/shop", ""),
+        git("a", "url: x"),
+    ]
+    .concat();
+    let all = files(&[("apps/web.yaml", WEB)]);
+    let told = foretell(&side("c", &text), &side("c", &text), &all, &all);
+    assert_eq!(told, Forecast::default());
+}
+
+/// <https://github.com/fluxcd/flux2/issues/3316>
+#[test]
+fn a_renamed_kustomization_that_would_prune_production_is_denied_once_for_all_clusters() {
+    let (old, new) = (
+        ks("apps", "path: ./apps"),
+        ks("applications", "path: ./apps"),
+    );
+    let all = files(&[("apps/web.yaml", WEB)]);
+    let told = foretell(
+        &sides(&[("prod", &old), ("staging", &old)]),
+        &sides(&[("prod", &new), ("staging", &new)]),
+        &all,
+        &all,
+    );
+    assert_eq!(told.findings.len(), 1, "{:#?}", told.findings);
+    let finding = &told.findings[0];
+    assert_eq!(finding.severity, Destructive);
+    assert_eq!(finding.clusters, ["prod", "staging"]);
+    assert!(finding.help[0].contains("plan-rename"));
+    assert_eq!(finding.changes.len(), 1);
+}
+
+/// <https://github.com/fluxcd/kustomize-controller/issues/1724>
+#[test]
+fn a_namespace_that_two_kustomizations_own_goes_when_one_lets_go_of_it() {
+    let both = [ks("a", "path: ./a"), ks("b", "path: ./b")].concat();
+    let before = files(&[
+        ("a/shop.yaml", SHOP),
+        ("a/web.yaml", WEB),
+        ("b/shop.yaml", SHOP),
+    ]);
+    let after = files(&[("a/web.yaml", WEB), ("b/shop.yaml", SHOP)]);
+    let told = foretell(&side("c", &both), &side("c", &both), &before, &after);
+    let finding = find(&told.findings, "object-moves-between-kustomizations").expect("it is told");
+    assert_eq!(finding.severity, Destructive);
+    assert!(
+        finding.message.contains("that `b` applies too"),
+        "{}",
+        finding.message
+    );
+    assert!(finding.notes[0].contains("everything in it"));
+
+    // The same when the whole Kustomization goes.
+    let told = foretell(
+        &side("c", &both),
+        &side("c", &ks("b", "path: ./b")),
+        &before,
+        &before,
+    );
+    let rules: Vec<_> = told.findings.iter().map(|it| it.rule.as_str()).collect();
+    assert_eq!(
+        rules,
+        [
+            "kustomization-deleted-prunes",
+            "object-moves-between-kustomizations"
+        ]
+    );
+
+    // An object that is kept from pruning stays.
+    let marked = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, annotations: {kustomize.toolkit.fluxcd.io/prune: disabled}}\n";
+    let before = files(&[
+        ("a/shop.yaml", marked),
+        ("a/web.yaml", WEB),
+        ("b/shop.yaml", marked),
+    ]);
+    let after = files(&[("a/web.yaml", WEB), ("b/shop.yaml", marked)]);
+    let told = foretell(&side("c", &both), &side("c", &both), &before, &after);
+    assert!(told.findings.is_empty(), "{:#?}", told.findings);
+}
+
+#[test]
+fn an_acknowledgement_is_carried_by_the_finding_and_told_when_it_is_not_needed() {
+    let marked = |spec: &str| {
+        format!(
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: apps, namespace: flux-system, annotations: {{test/acknowledge: moved}}}}\nspec: {{prune: true, sourceRef: {{kind: GitRepository, name: flux-system}}, {spec}}}\n"
+        )
+    };
+    let all = files(&[("apps/web.yaml", WEB), ("other/api.yaml", API)]);
+    let (old, new) = (
+        side("c", &marked("path: ./apps")),
+        side("c", &marked("path: ./other")),
+    );
+    let told = foretell(&old, &new, &all, &all);
+    let finding = find(&told.findings, "kustomization-path-changed").expect("it is told");
+    assert_eq!(finding.acknowledged.as_deref(), Some("moved"));
+    assert!(told.unneeded.is_empty());
+
+    let told = foretell(&new, &new, &all, &all);
+    assert_eq!(told.unneeded.len(), 1);
+    assert_eq!(told.unneeded[0].name, "Kustomization flux-system/apps");
+    assert_eq!(told.unneeded[0].clusters, ["c"]);
+}
+
+#[test]
+fn a_deletion_is_acknowledged_by_what_is_gone_or_by_its_name() {
+    let all = files(&[("apps/web.yaml", WEB)]);
+    let acknowledged = BTreeMap::from([
+        (
+            "Kustomization/flux-system/apps".to_owned(),
+            "no longer run".to_owned(),
+        ),
+        (
+            "Kustomization/flux-system/gone".to_owned(),
+            "long ago".to_owned(),
+        ),
+    ]);
+    let (old, new) = (side("c", &ks("apps", "path: ./apps")), side("c", ""));
+    let told = foretell_with(&old, &new, &all, &all, &acknowledged);
+    assert_eq!(
+        told.findings[0].acknowledged.as_deref(),
+        Some("no longer run")
+    );
+    let unneeded: Vec<_> = told.unneeded.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(unneeded, ["Kustomization/flux-system/gone"]);
+}
+
+#[test]
+fn a_cluster_that_leaves_with_its_whole_folder_deletes_nothing() {
+    let text = [ks("apps", "path: ./apps"), hr("web/shop", "")].concat();
+    let all = files(&[("apps/web.yaml", WEB)]);
+    let base = sides(&[("a", &text), ("b", "")]);
+    let told = foretell(&base, &sides(&[("b", "")]), &all, &all);
+    let rules: Vec<_> = told.findings.iter().map(|it| it.rule.as_str()).collect();
+    assert_eq!(rules, ["cluster-removed"]);
+
+    // With files of the user's own the folder stays, and the root Kustomization prunes.
+    let mut base = base;
+    base.clusters
+        .get_mut("a")
+        .expect("it is there")
+        .root
+        .has_own_files = true;
+    let told = foretell(&base, &sides(&[("b", "")]), &all, &all);
+    let rules: Vec<_> = told.findings.iter().map(|it| it.rule.as_str()).collect();
+    assert_eq!(
+        rules,
+        [
+            "kustomization-deleted-prunes",
+            "helm-release-deleted-uninstalls"
+        ]
+    );
+}
+
+#[test]
+fn before_flux_2_9_another_chart_name_always_reinstalls() {
+    let release = |chart: &str| {
+        hr(
+            "web/shop",
+            &format!(
+                "upgrade: {{chartNameChangeStrategy: InPlaceUpdate}}, chart: {{spec: {{chart: {chart}, sourceRef: {{kind: HelmRepository, name: x}}}}}}"
+            ),
+        )
+    };
+    let all = files(&[]);
+    let (old, mut new) = (side("c", &release("a")), side("c", &release("b")));
+    for (flux, rule) in [
+        ((2, 8), "helm-release-chart-changed"),
+        ((2, 9), "helm-release-chart-upgraded-in-place"),
+    ] {
+        new.clusters.get_mut("c").expect("it is there").flux = Some(flux);
+        let told = foretell(&old, &new, &all, &all);
+        assert!(
+            find(&told.findings, rule).is_some(),
+            "{flux:?}: {:#?}",
+            told.findings
+        );
+    }
+}
+
+#[test]
+fn an_oci_chart_is_named_by_the_end_of_its_url() {
+    let oci = |url: &str| {
+        [
+            document(
+                "source.toolkit.fluxcd.io/v1",
+                "OCIRepository",
+                "web/charts",
+                &format!("{{url: 'oci://ghcr.io/acme/{url}'}}"),
+            ),
+            hr("web/shop", "chartRef: {kind: OCIRepository, name: charts}"),
+        ]
+        .concat()
+    };
+    let old = hr(
+        "web/shop",
+        "chart: {spec: {chart: podinfo, sourceRef: {kind: HelmRepository, name: x}}}",
+    );
+    let all = files(&[]);
+    let told = foretell(&side("c", &old), &side("c", &oci("podinfo")), &all, &all);
+    assert!(told.findings.is_empty(), "{:#?}", told.findings);
+    let told = foretell(&side("c", &old), &side("c", &oci("other")), &all, &all);
+    assert!(find(&told.findings, "helm-release-chart-changed").is_some());
+}
+
+#[test]
+fn a_rename_is_planned_in_steps_that_delete_nothing() {
+    let base = "# ours\n[kustomizations.apps] # keep\npath = \"./apps\"\n";
+    let head = "# ours\n[kustomizations.applications]\npath = \"./apps\"\nrenamedFrom = \"apps\"\n";
+    let (old, new) = (
+        resources(&ks("apps", "path: ./apps")),
+        resources(&ks("applications", "path: ./apps")),
+    );
+    let rename = Rename {
+        base_toml: base,
+        head_toml: head,
+        base_path: &["kustomizations", "apps"],
+        head_path: &["kustomizations", "applications"],
+        old: &old[0],
+        new: &new[0],
+    };
+    let plan = plan_rename(&rename).expect("it is planned");
+    let texts: Vec<_> = plan.steps.iter().map(|step| step.toml.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "# ours\n[kustomizations.apps] # keep\npath = \"./apps\"\ndeletionPolicy = \"Orphan\"\n",
+            head
+        ]
+    );
+    // Each step, foretold, deletes nothing.
+    let all = files(&[("apps/web.yaml", WEB)]);
+    let states = [
+        side("c", &ks("apps", "path: ./apps")),
+        side("c", &ks("apps", "path: ./apps, deletionPolicy: Orphan")),
+        side("c", &ks("applications", "path: ./apps")),
+    ];
+    for step in states.windows(2) {
+        let told = foretell(&step[0], &step[1], &all, &all);
+        assert!(
+            told.findings.iter().all(|it| it.severity < Destructive),
+            "{:#?}",
+            told.findings
+        );
+    }
+
+    let missing = Rename {
+        base_path: &["kustomizations", "gone"],
+        ..rename
+    };
+    assert_eq!(
+        plan_rename(&missing),
+        Err(PlanError::NotFound("kustomizations.gone".to_owned()))
+    );
+    let broken = Rename {
+        base_toml: "a = [",
+        ..rename
+    };
+    assert!(matches!(plan_rename(&broken), Err(PlanError::Syntax(_))));
+}
+
+#[test]
+fn a_renamed_helm_release_keeps_the_release_of_the_old_one() {
+    let (old, new) = (
+        resources(&hr("web/shop", "targetNamespace: a")),
+        resources(&hr("store/store", "")),
+    );
+    let plan = plan_rename(&Rename {
+        base_toml: "[helmReleases.\"web/shop\"]\ntargetNamespace = \"a\"\n",
+        head_toml: "[helmReleases.\"store/store\"]\n",
+        base_path: &["helmReleases", "web/shop"],
+        head_path: &["helmReleases", "store/store"],
+        old: &old[0],
+        new: &new[0],
+    })
+    .expect("it is planned");
+    let texts: Vec<_> = plan.steps.iter().map(|step| step.toml.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "[helmReleases.\"web/shop\"]\ntargetNamespace = \"a\"\nsuspend = true\n",
+            "[helmReleases.\"store/store\"]\nreleaseName = \"a-shop\"\ntargetNamespace = \"a\"\nstorageNamespace = \"web\"\n",
+        ]
+    );
+}
