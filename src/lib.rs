@@ -21,6 +21,7 @@ pub mod load;
 pub mod node;
 pub mod project;
 pub mod resolve;
+pub mod report;
 pub mod resource;
 pub mod rules;
 pub mod schema;

@@ -13,7 +13,7 @@ mod excerpt;
 mod printable;
 mod wrap;
 
-pub(crate) use printable::printable;
+pub(crate) use printable::{printable, printable_line};
 use wrap::wrap;
 
 /// How findings are printed.
@@ -53,7 +53,7 @@ impl Style {
     }
 
     /// `text` in lines that fit behind `indent` columns, where a width is known.
-    fn fit(&self, text: &str, indent: usize) -> String {
+    pub(crate) fn fit(&self, text: &str, indent: usize) -> String {
         let text = printable(text);
         match self.width {
             Some(_) => wrap(&text, self.columns().saturating_sub(indent)),
