@@ -7,6 +7,7 @@ pub mod build;
 pub mod check;
 pub mod cli;
 pub mod compare;
+pub mod bootstrap;
 pub mod diagnostic;
 pub mod emit;
 pub mod expand;
