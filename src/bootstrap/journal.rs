@@ -1,7 +1,7 @@
 //! What an earlier run had begun: a small file that lets the next run say where it goes on.
 //!
 //! The journal never says that something exists; every step looks for itself. It holds what
-//! cannot be looked up: a pull request that was opened, what somebody confirmed. No secrets.
+//! cannot be looked up: what this tool pushed, what somebody confirmed. No secrets.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -29,22 +29,11 @@ struct Record {
     /// The commit pushed last.
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pull_request: Option<Opened>,
     /// The fingerprint of the deploy key that somebody said they had added by hand.
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmed_deploy_key: Option<String>,
     #[serde(default)]
     steps: BTreeMap<String, StepState>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Opened {
-    pub(crate) branch: String,
-    pub(crate) commit: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) url: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,16 +116,6 @@ impl Journal {
 
     pub(crate) fn set_commit(&mut self, commit: &str) -> Result<()> {
         self.record.commit = Some(commit.to_owned());
-        self.record.pull_request = None;
-        self.save()
-    }
-
-    pub(crate) fn pull_request(&self) -> Option<&Opened> {
-        self.record.pull_request.as_ref()
-    }
-
-    pub(crate) fn set_pull_request(&mut self, opened: Opened) -> Result<()> {
-        self.record.pull_request = Some(opened);
         self.save()
     }
 
