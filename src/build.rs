@@ -31,7 +31,7 @@ pub fn build(
     let expanded = expand(&resolved, includes, diagnostics);
     let validated = validate(expanded, diagnostics);
     let graph = link(validated, foreign, diagnostics);
-    let checked = check(graph, &Facts::default(), diagnostics).ok();
+    let checked = check(graph, &Facts::default(), diagnostics);
     let tree = checked
         .as_ref()
         .map(|checked| emit(checked, around, diagnostics))

@@ -11,18 +11,14 @@ pub struct Checked {
 }
 
 /// Runs every rule; `None` where this or an earlier stage found an error.
-pub fn check(
-    graph: Graph,
-    facts: &Facts<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Result<Checked, Graph> {
+pub fn check(graph: Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) -> Option<Checked> {
     for rule in RULES {
         (rule.check)(&graph, facts, diagnostics);
     }
     if diagnostics.has_errors() {
-        return Err(graph);
+        return None;
     }
-    Ok(Checked { graph })
+    Some(Checked { graph })
 }
 
 impl Checked {

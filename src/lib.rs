@@ -3,26 +3,25 @@
 //! The one picture: load -> resolve -> expand -> validate -> link -> check -> emit; then, at the
 //! edge, compare, write and commit.
 
+pub mod bootstrap;
 pub mod build;
 pub mod check;
 pub mod cli;
 pub mod compare;
-pub mod bootstrap;
 pub mod diagnostic;
 pub mod emit;
 pub mod expand;
-pub mod go;
-pub mod image;
-pub mod link;
-pub mod install;
 pub mod forecast;
 pub mod go;
+pub mod image;
+pub mod install;
 pub mod kustomize;
+pub mod link;
 pub mod load;
 pub mod node;
 pub mod project;
-pub mod resolve;
 pub mod report;
+pub mod resolve;
 pub mod resource;
 pub mod rules;
 pub mod schema;

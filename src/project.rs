@@ -203,7 +203,6 @@ impl Project {
             .filter(|entry| entry.file_type().is_file())
             .filter_map(|entry| Utf8PathBuf::from_path_buf(entry.into_path()).ok())
             .filter_map(|path| path.strip_prefix(&self.root).ok().map(Utf8Path::to_owned))
-            .filter(|path| path.extension() == Utf8Path::new(path).extension())
             .collect()
     }
 
