@@ -220,8 +220,11 @@ fn field_changed(field: &FieldChange, ink: Ink, out: &mut String) {
         return;
     }
     let _ = writeln!(out, "      {path}:");
-    let sides: [(&Option<serde_json::Value>, char, fn(Ink, &str) -> String); 2] =
-        [(&field.old, '-', Ink::red), (&field.new, '+', Ink::green)];
+    type Paint = fn(Ink, &str) -> String;
+    let sides = [
+        (&field.old, '-', Ink::red as Paint),
+        (&field.new, '+', Ink::green as Paint),
+    ];
     for (side, sign, paint) in sides {
         let Some(side) = side else { continue };
         let block = value::block(side);

@@ -35,6 +35,7 @@ const MOST_LINE: usize = 300;
 const MOST_NOTES: usize = 12;
 
 /// What one folded entry is about.
+#[expect(clippy::large_enum_variant, reason = "few entries, each made once")]
 enum Entry<'a> {
     Problem(&'a Problem),
     Finding(&'a Finding),

@@ -88,7 +88,7 @@ fn is_bare(text: &str) -> bool {
             | ".nan"
             | ".inf"
     );
-    let is_duration = text.ends_with(|unit: char| matches!(unit, 'h' | 'm' | 's'))
+    let is_duration = text.ends_with(['h', 'm', 's'])
         && text
             .chars()
             .next()

@@ -70,7 +70,8 @@ fn the_schema_of_the_report_refuses_what_is_not_one() {
     let schema = report_schema();
     let good: Value = serde_json::from_str(&rendered(&fixture::denied_diff().report, Format::Json))
         .expect("JSON");
-    let spoil: [(&str, fn(&mut Value)); 7] = [
+    type Spoil = fn(&mut Value);
+    let spoil: [(&str, Spoil); 7] = [
         ("another version", |report| report["version"] = json!(2)),
         ("no head", |report| {
             report.as_object_mut().expect("object").remove("head");

@@ -34,7 +34,7 @@ pub(super) fn message(message: &str) -> String {
         .lines()
         .map(|line| {
             let parts: Vec<&str> = line.split('`').collect();
-            if parts.len() % 2 == 0 {
+            if parts.len().is_multiple_of(2) {
                 return text(line);
             }
             parts
