@@ -143,7 +143,6 @@ impl Case {
 
 const BOTH: &[&str] = &["Deployment web/api", "Deployment web/web"];
 
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn cases() -> Vec<Case> {
     let apps = || ks("apps", "path: ./apps");
     let none = String::new;
