@@ -3,6 +3,8 @@
 use semver::Version;
 
 use crate::install::cache::sha256;
+use crate::settings::flux::{COMPONENTS, DEFAULT_COMPONENTS, Flux};
+use crate::source::Spanned;
 
 /// Raised when `build` makes something else of the same release and options.
 const TRANSFORMATION: u32 = 1;
@@ -38,17 +40,6 @@ pub struct Fault {
     pub help: String,
 }
 
-/// All controllers that a release can have.
-pub(crate) const COMPONENTS: [&str; 7] = [
-    "source-controller",
-    "kustomize-controller",
-    "helm-controller",
-    "notification-controller",
-    "image-reflector-controller",
-    "image-automation-controller",
-    "source-watcher",
-];
-
 const LOG_LEVELS: [&str; 3] = ["debug", "info", "error"];
 
 impl Options {
@@ -56,7 +47,7 @@ impl Options {
     pub fn new(version: Version) -> Self {
         Self {
             version,
-            components: COMPONENTS[..4]
+            components: DEFAULT_COMPONENTS
                 .iter()
                 .map(|name| (*name).to_owned())
                 .collect(),
@@ -70,6 +61,32 @@ impl Options {
             cluster_domain: "cluster.local".to_owned(),
             toleration_keys: Vec::new(),
         }
+    }
+
+    /// The options of a cluster's `[flux]`; a fault where its version is not one.
+    pub fn of(flux: &Flux) -> Result<Self, Fault> {
+        let version = Version::parse(&flux.version.value).map_err(|error| Fault {
+            option: "version",
+            message: format!("version `{}` is not a release: {error}", flux.version.value),
+            help: "write all three numbers, as in `2.9.4`".to_owned(),
+        })?;
+        let texts =
+            |found: &[Spanned<String>]| found.iter().map(|text| text.value.clone()).collect();
+        let defaults = Self::new(version);
+        let text = |found: &Option<Spanned<String>>| found.as_ref().map(|text| text.value.clone());
+        Ok(Self {
+            components: texts(&flux.components),
+            components_extra: texts(&flux.components_extra),
+            registry: text(&flux.registry).unwrap_or_else(|| defaults.registry.clone()),
+            image_pull_secret: text(&flux.image_pull_secret),
+            namespace: flux.namespace.clone(),
+            network_policy: flux.network_policy,
+            watch_all_namespaces: flux.watch_all_namespaces,
+            log_level: flux.log_level.to_owned(),
+            cluster_domain: flux.cluster_domain.clone(),
+            toleration_keys: texts(&flux.toleration_keys),
+            ..defaults
+        })
     }
 
     /// `components` and then `componentsExtra`: the order of the documents.
