@@ -2,6 +2,10 @@
 
 use serde_json::Value;
 
+use crate::node::{self, Node, Table};
+use crate::source::Span;
+use crate::yaml;
+
 /// A value on one line, at most `most` characters long and, if longer, said to be cut.
 pub(super) fn line(value: &Value, most: usize) -> String {
     cut(&whole_line(value), most)
@@ -16,12 +20,30 @@ pub(super) fn fits(value: &Value, most: usize) -> bool {
     }
 }
 
-/// A value as YAML, on as many lines as it takes.
+/// A value as YAML, on as many lines as it takes; as our trees would have it.
 pub(super) fn block(value: &Value) -> String {
-    match serde_yaml::to_string(value) {
-        Ok(text) => text,
-        Err(_) => whole_line(value),
-    }
+    yaml::write(&node(value))
+}
+
+fn node(value: &Value) -> Node {
+    let value = match value {
+        Value::Null => node::Value::Null,
+        Value::Bool(value) => node::Value::Bool(*value),
+        Value::Number(number) => match number.as_i128() {
+            Some(integer) => node::Value::Integer(integer),
+            None => node::Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Value::String(text) => node::Value::String(text.clone()),
+        Value::Array(items) => node::Value::Array(items.iter().map(node).collect()),
+        Value::Object(fields) => {
+            let mut table = Table::new();
+            for (key, value) in fields {
+                table.set(key.as_str(), node(value));
+            }
+            node::Value::Table(table)
+        }
+    };
+    Node::new(value, Span::BUILT_IN)
 }
 
 /// `text` with at most `most` characters.
@@ -47,8 +69,7 @@ fn nested(value: &Value) -> bool {
 
 fn whole_line(value: &Value) -> String {
     match value {
-        Value::String(text) if is_bare(text) => text.clone(),
-        Value::String(text) => Value::String(text.clone()).to_string(),
+        Value::String(text) => quoted(text),
         Value::Array(items) => {
             let items: Vec<_> = items.iter().map(whole_line).collect();
             format!("[{}]", items.join(", "))
@@ -56,10 +77,7 @@ fn whole_line(value: &Value) -> String {
         Value::Object(fields) => {
             let fields: Vec<_> = fields
                 .iter()
-                .map(|(key, value)| {
-                    let key = whole_line(&Value::String(key.clone()));
-                    format!("{key}: {}", whole_line(value))
-                })
+                .map(|(key, value)| format!("{}: {}", quoted(key), whole_line(value)))
                 .collect();
             format!("{{{}}}", fields.join(", "))
         }
@@ -67,36 +85,14 @@ fn whole_line(value: &Value) -> String {
     }
 }
 
-/// Whether a string can be shown without quotes and be taken for nothing else.
-fn is_bare(text: &str) -> bool {
-    let starts_well = text
-        .chars()
-        .next()
-        .is_some_and(|first| first.is_alphabetic() || matches!(first, '.' | '/' | '*'));
-    let is_word = !matches!(
-        text.to_ascii_lowercase().as_str(),
-        "true"
-            | "false"
-            | "null"
-            | "yes"
-            | "no"
-            | "on"
-            | "off"
-            | "y"
-            | "n"
-            | "nan"
-            | ".nan"
-            | ".inf"
-    );
-    let is_duration = text.ends_with(['h', 'm', 's'])
-        && text
-            .chars()
-            .next()
-            .is_some_and(|first| first.is_ascii_digit());
-    let is_plain = text
-        .chars()
-        .all(|letter| letter.is_alphanumeric() || "-_./:@+*".contains(letter));
-    is_plain && is_word && (starts_well || is_duration)
+/// A string as YAML has it, bare where it can be taken for nothing else.
+fn quoted(text: &str) -> String {
+    let json = || Value::String(text.to_owned()).to_string();
+    // These end an item of the lists and tables that we write on one line.
+    if text.contains(['\n', ',', '[', ']', '{', '}']) {
+        return json();
+    }
+    yaml::write_scalar(&node::Value::String(text.to_owned())).unwrap_or_else(json)
 }
 
 #[cfg(test)]
@@ -117,7 +113,8 @@ mod tests {
             (json!("Yes"), r#""Yes""#),
             (json!("1.0"), r#""1.0""#),
             (json!(""), r#""""#),
-            (json!("a b"), r#""a b""#),
+            (json!("a, b"), r#""a, b""#),
+            (json!("6.5.0"), r#""6.5.0""#),
             (json!("a\nb"), r#""a\nb""#),
             (json!(true), "true"),
             (json!(null), "null"),
@@ -130,9 +127,9 @@ mod tests {
 
     #[test]
     fn a_long_value_is_cut_and_said_to_be() {
-        assert_eq!(line(&json!("üüüüü"), 3), "üüü… (5 characters)");
-        assert!(!fits(&json!("üüüüü"), 4));
-        assert!(fits(&json!("üüüüü"), 5));
+        assert_eq!(line(&json!("aaaaa"), 3), "aaa… (5 characters)");
+        assert!(!fits(&json!("aaaaa"), 4));
+        assert!(fits(&json!("aaaaa"), 5));
         assert!(!fits(&json!({"a": {"b": 1}}), 80));
     }
 }

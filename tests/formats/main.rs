@@ -5,6 +5,7 @@ use fluxgen::report::{Format, Input, render};
 
 mod comment;
 mod fixture;
+mod page;
 mod rules;
 
 fn of_check(format: Format) -> String {
