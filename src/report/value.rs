@@ -54,6 +54,14 @@ pub(super) fn cut(text: &str, most: usize) -> String {
     }
 }
 
+/// The first `most` characters of `text`.
+pub(super) fn clip(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", &text[..at]),
+    }
+}
+
 fn nested(value: &Value) -> bool {
     let is_deep = |value: &Value| match value {
         Value::Array(items) => !items.is_empty(),

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use super::escape::{attribute, text};
 use crate::compare::report::{EdgeState, Graph, GraphNode};
+use crate::report::value;
 use crate::report::wording::sign;
 
 /// Nodes of one picture, and edges.
@@ -17,7 +18,13 @@ const MOST_EDGES: usize = 1_200;
 const MOST_NAME: usize = 25;
 /// Nodes of one column before the next begins.
 const MOST_IN_COLUMN: usize = 20;
-const WIDTH: usize = 208;
+/// Characters of a kind and its namespace.
+const MOST_KIND: usize = 32;
+/// Bends of edges in one picture; what is beyond passes behind the nodes.
+const MOST_BENDS: usize = 400;
+const WIDTH: usize = 224;
+/// The height that a passing edge gets in a column.
+const BEND: usize = 12;
 const HEIGHT: usize = 40;
 const GAP_X: usize = 72;
 const GAP_Y: usize = 14;
@@ -28,36 +35,49 @@ pub(super) struct Picture {
     pub left_out: usize,
 }
 
+/// Where the nodes stand, and the bends of the edges that pass a column.
+struct Layout {
+    /// Nodes by their number in the graph, bends by numbers beyond.
+    columns: Vec<Vec<usize>>,
+    /// The bends of each edge, from the node that refers to the node that is meant.
+    bends: Vec<Vec<usize>>,
+}
+
 /// Draws `graph`. `set` is the number of its clusters' set, which the filter asks for.
 pub(super) fn draw(graph: &Graph, set: usize) -> Picture {
     let kept = choose(graph);
     let edges = edges_between(graph, &kept);
-    let columns = columns(&kept, &edges);
+    let layout = lay_out(graph.nodes.len(), &kept, &edges);
+    let rows = |item: &usize| {
+        if *item < graph.nodes.len() {
+            HEIGHT + GAP_Y
+        } else {
+            BEND + GAP_Y
+        }
+    };
+    let high = |column: &Vec<usize>| column.iter().map(rows).sum::<usize>();
+    let tallest = layout.columns.iter().map(high).max().unwrap_or(0);
     let mut places: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
-    let tallest = columns.iter().map(Vec::len).max().unwrap_or(0);
-    for (x, column) in columns.iter().enumerate() {
+    for (number, column) in layout.columns.iter().enumerate() {
         // a short column stands in the middle
-        let lead = (tallest - column.len()) * (HEIGHT + GAP_Y) / 2;
-        for (y, node) in column.iter().enumerate() {
-            places.insert(
-                *node,
-                (
-                    MARGIN + x * (WIDTH + GAP_X),
-                    MARGIN + lead + y * (HEIGHT + GAP_Y),
-                ),
-            );
+        let mut y = MARGIN + (tallest - high(column)) / 2;
+        for item in column {
+            places.insert(*item, (MARGIN + number * (WIDTH + GAP_X), y));
+            y += rows(item);
         }
     }
-    let width = 2 * MARGIN + (columns.len() * (WIDTH + GAP_X)).saturating_sub(GAP_X);
-    let height = 2 * MARGIN + (tallest * (HEIGHT + GAP_Y)).saturating_sub(GAP_Y);
+    let width = 2 * MARGIN + (layout.columns.len() * (WIDTH + GAP_X)).saturating_sub(GAP_X);
+    let height = 2 * MARGIN + tallest.saturating_sub(GAP_Y);
     let mut svg = format!(
         "<svg role=\"img\" aria-label=\"dependency graph\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
          <defs><marker id=\"tip{set}\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path class=\"tip\" d=\"M0 0 8 4 0 8z\"/></marker></defs>\n"
     );
-    for (from, to, number) in &edges {
-        edge(graph, *number, places[from], places[to], set, &mut svg);
+    for ((from, to, number), bends) in edges.iter().zip(&layout.bends) {
+        let bends: Vec<_> = bends.iter().map(|bend| places[bend]).collect();
+        let path = path(places[from], &bends, places[to]);
+        edge(graph, *number, &path, set, &mut svg);
     }
-    for (number, place) in &places {
+    for (number, place) in places.range(..graph.nodes.len()) {
         node(&graph.nodes[*number], *place, set, &mut svg);
     }
     svg.push_str("</svg>\n");
@@ -111,8 +131,47 @@ fn edges_between(graph: &Graph, kept: &BTreeSet<usize>) -> Vec<(usize, usize, us
 }
 
 /// The columns from left to right; a node is right of everything that it refers to, except where
-/// references go round in a circle.
-fn columns(kept: &BTreeSet<usize>, edges: &[(usize, usize, usize)]) -> Vec<Vec<usize>> {
+/// references go round in a circle. `bend` is the first number that no node has.
+fn lay_out(bend: usize, kept: &BTreeSet<usize>, edges: &[(usize, usize, usize)]) -> Layout {
+    let depth = depths(kept, edges);
+    let deepest = depth.values().max().map_or(0, |deepest| deepest + 1);
+    let mut layers: Vec<Vec<usize>> = vec![Vec::new(); deepest];
+    for (node, layer) in &depth {
+        layers[*layer].push(*node);
+    }
+    let mut next = bend;
+    let mut bends: Vec<Vec<usize>> = vec![Vec::new(); edges.len()];
+    let mut targets: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut sources: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for ((from, to, _), bends) in edges.iter().zip(&mut bends) {
+        let mut last = *from;
+        let passed = (depth[to] + 1)..depth[from].max(depth[to] + 1);
+        for layer in passed.rev() {
+            if next - bend == MOST_BENDS {
+                break;
+            }
+            layers[layer].push(next);
+            bends.push(next);
+            targets.entry(last).or_default().push(next);
+            sources.entry(next).or_default().push(last);
+            last = next;
+            next += 1;
+        }
+        targets.entry(last).or_default().push(*to);
+        sources.entry(*to).or_default().push(last);
+    }
+    order(&mut layers, &targets, &sources);
+    Layout {
+        columns: layers
+            .iter()
+            .flat_map(|layer| layer.chunks(MOST_IN_COLUMN).map(<[usize]>::to_vec))
+            .collect(),
+        bends,
+    }
+}
+
+/// How many references lead on from each node, at most.
+fn depths(kept: &BTreeSet<usize>, edges: &[(usize, usize, usize)]) -> BTreeMap<usize, usize> {
     let mut targets: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     let mut sources: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (from, to, _) in edges {
@@ -147,16 +206,7 @@ fn columns(kept: &BTreeSet<usize>, edges: &[(usize, usize, usize)]) -> Vec<Vec<u
             }
         }
     }
-    let deepest = depth.values().max().map_or(0, |deepest| deepest + 1);
-    let mut layers: Vec<Vec<usize>> = vec![Vec::new(); deepest];
-    for (node, layer) in &depth {
-        layers[*layer].push(*node);
-    }
-    order(&mut layers, &targets, &sources);
-    layers
-        .iter()
-        .flat_map(|layer| layer.chunks(MOST_IN_COLUMN).map(<[usize]>::to_vec))
-        .collect()
+    depth
 }
 
 /// Puts nodes beside their neighbours, to and fro a few times, so that few edges cross.
@@ -201,28 +251,42 @@ fn order(
     }
 }
 
-fn edge(
-    graph: &Graph,
-    number: usize,
-    from: (usize, usize),
-    to: (usize, usize),
-    set: usize,
-    svg: &mut String,
-) {
+/// From the left side of a node through the bends to the right side of another.
+fn path(from: (usize, usize), bends: &[(usize, usize)], to: (usize, usize)) -> String {
+    let (mut x, mut y) = (from.0, from.1 + HEIGHT / 2);
+    let mut path = format!("M{x} {y}");
+    let mut curve = |to_x: usize, to_y: usize, x: usize, y: usize| {
+        let bend = if x > to_x { (x - to_x) / 2 } else { GAP_X };
+        let _ = write!(
+            path,
+            "C{} {y} {} {to_y} {to_x} {to_y}",
+            x.saturating_sub(bend),
+            to_x + bend
+        );
+    };
+    let mut through = Vec::new();
+    for (left, top) in bends {
+        through.push((left + WIDTH, top + BEND / 2));
+        through.push((*left, top + BEND / 2));
+    }
+    through.push((to.0 + WIDTH, to.1 + HEIGHT / 2));
+    for (to_x, to_y) in through {
+        curve(to_x, to_y, x, y);
+        (x, y) = (to_x, to_y);
+    }
+    path
+}
+
+fn edge(graph: &Graph, number: usize, path: &str, set: usize, svg: &mut String) {
     let edge = &graph.edges[number];
     let class = match edge.state {
         EdgeState::Unchanged => "",
         EdgeState::Added => " class=\"added\"",
         EdgeState::Removed => " class=\"removed\"",
     };
-    let (x1, y1) = (from.0, from.1 + HEIGHT / 2);
-    let (x2, y2) = (to.0 + WIDTH, to.1 + HEIGHT / 2);
-    let bend = if x1 > x2 { (x1 - x2) / 2 } else { GAP_X };
     let _ = writeln!(
         svg,
-        "<path{class} marker-end=\"url(#tip{set})\" d=\"M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}\"><title>{} refers to {} ({})</title></path>",
-        x1.saturating_sub(bend),
-        x2 + bend,
+        "<path{class} marker-end=\"url(#tip{set})\" d=\"{path}\"><title>{} refers to {} ({})</title></path>",
         text(&graph.nodes[edge.from].object.to_string()),
         text(&graph.nodes[edge.to].object.to_string()),
         text(&edge.field),
@@ -255,18 +319,18 @@ fn node(node: &GraphNode, (x, y): (usize, usize), set: usize, svg: &mut String) 
         attribute(&name),
         text(&about),
     );
-    let namespaced = match node.object.namespace.as_str() {
-        "" => node.object.name.clone(),
-        namespace => format!("{namespace}/{}", node.object.name),
+    let kind = match node.object.namespace.as_str() {
+        "" => node.object.kind.clone(),
+        namespace => format!("{} · {namespace}", node.object.kind),
     };
     let _ = writeln!(
         svg,
         "<text class=\"kind\" x=\"{0}\" y=\"{1}\">{2}</text><text class=\"name\" x=\"{0}\" y=\"{3}\">{4}</text>",
         x + 10,
         y + 15,
-        text(&short(&node.object.kind)),
+        text(&value::clip(&kind, MOST_KIND)),
         y + 31,
-        text(&short(&namespaced)),
+        text(&short(&node.object.name)),
     );
     if let Some(action) = node.action {
         let _ = writeln!(
@@ -329,7 +393,20 @@ mod tests {
 
     fn columns_of(graph: &Graph) -> Vec<Vec<usize>> {
         let kept = choose(graph);
-        columns(&kept, &edges_between(graph, &kept))
+        let mut columns = lay_out(graph.nodes.len(), &kept, &edges_between(graph, &kept)).columns;
+        for column in &mut columns {
+            column.retain(|item| *item < graph.nodes.len());
+        }
+        columns
+    }
+
+    #[test]
+    fn an_edge_bends_around_what_it_passes() {
+        let graph = graph(3, &[(2, 1), (1, 0), (2, 0)]);
+        let kept = choose(&graph);
+        let layout = lay_out(3, &kept, &edges_between(&graph, &kept));
+        assert_eq!(layout.bends, [vec![], vec![], vec![3]]);
+        assert!(layout.columns[1].contains(&1) && layout.columns[1].contains(&3));
     }
 
     #[test]
