@@ -21,8 +21,6 @@ pub mod load;
 pub mod node;
 pub mod project;
 pub mod report;
-pub mod report;
-pub mod resolve;
 pub mod resolve;
 pub mod resource;
 pub mod rules;

@@ -26,7 +26,7 @@ pub(super) fn attribute(value: &str) -> String {
 /// A message of ours: what stands between backticks becomes code.
 pub(super) fn message(message: &str) -> String {
     let parts: Vec<&str> = message.split('`').collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return text(message);
     }
     parts
