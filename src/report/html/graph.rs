@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 
+use super::super::value;
+use super::super::wording::sign;
 use super::escape::{attribute, text};
 use crate::compare::report::{EdgeState, Graph, GraphNode};
-use crate::report::value;
-use crate::report::wording::sign;
 
 /// Nodes of one picture, and edges.
 const MOST_NODES: usize = 160;
