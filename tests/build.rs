@@ -161,3 +161,25 @@ fn a_resource_taken_from_the_toml_goes_from_the_tree() {
             .exists()
     );
 }
+
+#[test]
+fn a_policy_that_does_not_pick_what_its_test_expects_is_refused() {
+    let with = |expect: &str| {
+        let test = format!(
+            "range = \"6.x\"\ntags = [\"6.4.0\", \"6.5.0\", \"7.0.0\"]\nexpect = \"{expect}\""
+        );
+        PROJECT.replace("range = \"6.x\"", &test)
+    };
+    assert!(
+        fluxgen(project(&with("6.5.0")).path(), &["check"])
+            .status
+            .success()
+    );
+    let output = fluxgen(project(&with("7.0.0")).path(), &["check"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        errors(&output).contains("picks `6.5.0`"),
+        "{}",
+        errors(&output)
+    );
+}

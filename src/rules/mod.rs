@@ -5,6 +5,7 @@ mod dangling_reference;
 mod dependency_cycle;
 mod missing_component;
 mod not_checked;
+mod policy_test;
 
 use crate::diagnostic::Diagnostics;
 use crate::link::Graph;
@@ -32,5 +33,6 @@ pub static RULES: &[Rule] = &[
     dependency_cycle::RULE,
     missing_component::RULE,
     cross_namespace::RULE,
+    policy_test::RULE,
     not_checked::RULE,
 ];
