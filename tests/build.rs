@@ -183,3 +183,28 @@ fn a_policy_that_does_not_pick_what_its_test_expects_is_refused() {
         errors(&output)
     );
 }
+
+#[test]
+fn build_then_diff_is_empty_and_an_edit_is_shown() {
+    let folder = project(PROJECT);
+    assert_eq!(fluxgen(folder.path(), &["diff"]).status.code(), Some(1));
+    assert!(fluxgen(folder.path(), &["build"]).status.success());
+    let same = fluxgen(folder.path(), &["diff"]);
+    assert_eq!((same.status.code(), same.stdout.len()), (Some(0), 0));
+    std::fs::write(
+        folder.path().join("fluxgen.toml"),
+        PROJECT.replace("30m", "45m"),
+    )
+    .expect("written");
+    let edited = fluxgen(folder.path(), &["diff"]);
+    let text = String::from_utf8_lossy(&edited.stdout).into_owned();
+    assert_eq!(edited.status.code(), Some(1));
+    assert!(
+        text.contains("-  interval: 30m\n+  interval: 45m\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("--- a/clusters/prod/kustomizations/apps.yaml"),
+        "{text}"
+    );
+}

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod completions;
+mod diff;
 mod explain;
 mod init;
 mod man;
@@ -63,6 +64,7 @@ enum Command {
     Init(init::Args),
     Build(build::Args),
     Check(check::Args),
+    Diff(diff::Args),
     Explain(explain::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -84,6 +86,7 @@ pub fn run() -> ExitCode {
         Command::Init(args) => init::run(place, &args),
         Command::Build(args) => build::run(place, &args),
         Command::Check(args) => check::run(place, &args),
+        Command::Diff(args) => diff::run(place, &args),
         Command::Explain(args) => explain::run(place, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
