@@ -21,7 +21,7 @@ use crate::yaml;
 pub const CONFIG: &str = "fluxgen.toml";
 
 /// The largest included file, in bytes.
-const LARGEST_INCLUDE: u64 = 8 * 1024 * 1024;
+pub(crate) const LARGEST_INCLUDE: u64 = 8 * 1024 * 1024;
 
 /// A project and what a run made of it.
 #[derive(Debug)]
@@ -94,29 +94,26 @@ impl Project {
     }
 
     fn compile(&mut self, document: &Document, only: &[String]) -> anyhow::Result<()> {
-        let clusters: Vec<String> = document
-            .root
-            .get("clusters")
-            .and_then(Node::as_table)
-            .map(|clusters| clusters.keys().map(str::to_owned).collect())
-            .unwrap_or_default();
-        for name in only {
-            if !clusters.contains(name) {
-                let near =
-                    crate::diagnostic::nearest::nearest(name, clusters.iter().map(String::as_str));
-                match near {
-                    Some(near) => bail!("no cluster is named `{name}`; did you mean `{near}`?"),
-                    None => bail!("no cluster is named `{name}`"),
-                }
-            }
-        }
-        let safe = |name: &&String| !name.contains(['/', '\\', '\0']) && !name.starts_with('.');
+        let clusters = cluster_names(document);
+        check_names(only, &clusters)?;
         self.existing = clusters
             .par_iter()
-            .filter(safe)
             .map(|name| Ok((name.clone(), tree::read(&self.root, name)?)))
             .collect::<std::io::Result<_>>()?;
         let includes = self.includes(document);
+        let templates = self.templates(document)?;
+        self.finish(document, &includes, templates, only);
+        Ok(())
+    }
+
+    /// Runs the stages over what was read, wherever it was read from.
+    pub(crate) fn finish(
+        &mut self,
+        document: &Document,
+        includes: &Includes,
+        templates: TemplateFiles,
+        only: &[String],
+    ) {
         let foreign = self
             .existing
             .par_iter()
@@ -124,7 +121,7 @@ impl Project {
             .collect();
         let around = Surroundings {
             config: self.config.clone(),
-            templates: self.templates(document)?,
+            templates,
             standing: self
                 .existing
                 .par_iter()
@@ -132,18 +129,11 @@ impl Project {
                 .collect(),
             flux: BTreeMap::new(),
         };
-        let mut built = build(
-            document,
-            &includes,
-            &foreign,
-            &around,
-            &mut self.diagnostics,
-        );
+        let mut built = build(document, includes, &foreign, &around, &mut self.diagnostics);
         if let (Some(tree), false) = (&mut built.tree, only.is_empty()) {
             tree.clusters.retain(|cluster| only.contains(&cluster.name));
         }
         self.built = Some(built);
-        Ok(())
     }
 
     fn templates(&self, document: &Document) -> anyhow::Result<TemplateFiles> {
@@ -224,44 +214,76 @@ impl Project {
             return Err(format!("it is larger than {LARGEST_INCLUDE} bytes"));
         }
         let text = fs_err::read_to_string(&full).map_err(|error| error.to_string())?;
-        let file = self.sources.add(path, text.as_str());
-        let value = holds_value(path).then(|| {
-            if path.extension() == Some("toml") {
-                let mut diagnostics = Diagnostics::default();
-                let mut scratch = Sources::default();
-                let document = load::load(path, text.as_bytes(), &mut scratch, &mut diagnostics);
-                return match (document, diagnostics.into_sorted().into_iter().next()) {
-                    (Some(document), None) => Ok(Node::new(
-                        document.root,
-                        crate::source::Span::new(file, 0..0),
-                    )),
-                    (_, first) => Err(Diagnostic::error(
-                        "include",
-                        format!(
-                            "`{path}`: {}",
-                            first.map_or("not TOML".to_owned(), |first| first.message)
-                        ),
-                    )),
-                };
-            }
-            match yaml::read_all(&text, file) {
-                Ok(mut documents) if documents.len() == 1 => Ok(documents.remove(0)),
-                Ok(documents) => Err(Diagnostic::error(
-                    "include",
-                    format!("`{path}` holds {} documents, not one", documents.len()),
-                )),
-                Err(error) => Err(Diagnostic::error("include", format!("`{path}`: {error}"))),
-            }
-        });
-        Ok(Included {
-            file,
-            text: text.into(),
-            value,
-        })
+        Ok(included(path, &text, &mut self.sources))
     }
 }
 
-fn mentioned(table: &Table, paths: &mut Vec<String>) {
+/// The clusters that a document names, less those that can be no folder.
+pub(crate) fn cluster_names(document: &Document) -> Vec<String> {
+    let is_safe = |name: &&str| !name.contains(['/', '\\', '\0']) && !name.starts_with('.');
+    document
+        .root
+        .get("clusters")
+        .and_then(Node::as_table)
+        .map(|clusters| clusters.keys().filter(is_safe).map(str::to_owned).collect())
+        .unwrap_or_default()
+}
+
+/// Whether every name is a cluster's.
+pub(crate) fn check_names(only: &[String], clusters: &[String]) -> anyhow::Result<()> {
+    for name in only {
+        if !clusters.contains(name) {
+            let near =
+                crate::diagnostic::nearest::nearest(name, clusters.iter().map(String::as_str));
+            match near {
+                Some(near) => bail!("no cluster is named `{name}`; did you mean `{near}`?"),
+                None => bail!("no cluster is named `{name}`"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An included file, its value read where its name says that it holds one.
+pub(crate) fn included(path: &Utf8Path, text: &str, sources: &mut Sources) -> Included {
+    let file = sources.add(path, text);
+    let value = holds_value(path).then(|| {
+        if path.extension() == Some("toml") {
+            let mut diagnostics = Diagnostics::default();
+            let mut scratch = Sources::default();
+            let document = load::load(path, text.as_bytes(), &mut scratch, &mut diagnostics);
+            return match (document, diagnostics.into_sorted().into_iter().next()) {
+                (Some(document), None) => Ok(Node::new(
+                    document.root,
+                    crate::source::Span::new(file, 0..0),
+                )),
+                (_, first) => Err(Diagnostic::error(
+                    "include",
+                    format!(
+                        "`{path}`: {}",
+                        first.map_or("not TOML".to_owned(), |first| first.message)
+                    ),
+                )),
+            };
+        }
+        match yaml::read_all(text, file) {
+            Ok(mut documents) if documents.len() == 1 => Ok(documents.remove(0)),
+            Ok(documents) => Err(Diagnostic::error(
+                "include",
+                format!("`{path}` holds {} documents, not one", documents.len()),
+            )),
+            Err(error) => Err(Diagnostic::error("include", format!("`{path}`: {error}"))),
+        }
+    });
+    Included {
+        file,
+        text: text.into(),
+        value,
+    }
+}
+
+/// The paths that a document includes, expressions and all.
+pub(crate) fn mentioned(table: &Table, paths: &mut Vec<String>) {
     for (_, entry) in table.iter() {
         mentioned_in(&entry.node, paths);
     }

@@ -108,12 +108,21 @@ fn read_file(path: &Utf8Path, name: &str) -> std::io::Result<File> {
     if !is_yaml || fs_err::symlink_metadata(path)?.len() > LARGEST_FOREIGN {
         return Ok(File::Foreign(None));
     }
-    let bytes = fs_err::read(path)?;
-    Ok(if bytes.starts_with(HEADER.as_bytes()) {
-        File::Ours(bytes)
-    } else {
-        File::Foreign(Some(bytes))
-    })
+    Ok(File::of(name, fs_err::read(path)?))
+}
+
+impl File {
+    /// A plain file, by its name and what is in it.
+    pub(crate) fn of(name: &str, bytes: Vec<u8>) -> Self {
+        let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
+        if !is_yaml || bytes.len() as u64 > LARGEST_FOREIGN {
+            File::Foreign(None)
+        } else if bytes.starts_with(HEADER.as_bytes()) {
+            File::Ours(bytes)
+        } else {
+            File::Foreign(Some(bytes))
+        }
+    }
 }
 
 impl Existing {
@@ -153,7 +162,8 @@ impl Existing {
 /// What every marked line holds.
 const MARK: &str = "$imagepolicy";
 
-fn resources(bytes: &[u8]) -> Vec<Resource> {
+/// The resources in a file of a tree; none where it cannot be read.
+pub(crate) fn resources(bytes: &[u8]) -> Vec<Resource> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return Vec::new();
     };
