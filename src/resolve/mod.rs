@@ -9,6 +9,7 @@ pub mod draft;
 pub(crate) mod merge;
 mod selection;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -88,7 +89,8 @@ pub fn resolve(document: &Document, diagnostics: &mut Diagnostics) -> Resolved {
         .into_iter()
         .filter_map(|text| external_identity(&text, diagnostics))
         .collect();
-    let deny = diff.map_or(Vec::new(), |(table, _)| deny(table, diagnostics));
+    let (deny, acknowledge) =
+        diff.map_or_else(Default::default, |(table, _)| gate(table, diagnostics));
     let clusters::Clusters {
         clusters,
         groups,
@@ -150,6 +152,7 @@ pub fn resolve(document: &Document, diagnostics: &mut Diagnostics) -> Resolved {
         templates,
         external,
         deny,
+        acknowledge,
         vars,
     };
     Resolved {
@@ -200,7 +203,13 @@ fn external_identity(
     Some(Spanned::new(identity, text.span))
 }
 
-fn deny(table: &Table, diagnostics: &mut Diagnostics) -> Vec<Spanned<&'static str>> {
+/// What `diff.deny` and `diff.acknowledge` say.
+type Gate = (
+    Vec<Spanned<&'static str>>,
+    BTreeMap<String, Spanned<String>>,
+);
+
+fn gate(table: &Table, diagnostics: &mut Diagnostics) -> Gate {
     let mut fields = Fields::new(table, "diff", diagnostics);
     let deny = match fields.node("deny").map(|node| &node.value) {
         Some(Value::Array(_)) => {
@@ -227,8 +236,31 @@ fn deny(table: &Table, diagnostics: &mut Diagnostics) -> Vec<Spanned<&'static st
             .collect(),
         None => Vec::new(),
     };
+    let mut acknowledge = BTreeMap::new();
+    let reasons = fields.table("acknowledge").map(|(table, _)| table);
+    for (name, entry) in reasons.into_iter().flat_map(Table::iter) {
+        let parts = name.split('/').count();
+        if !(2..=3).contains(&parts) || name.split('/').any(str::is_empty) {
+            fields.diagnostics.push(
+                Diagnostic::error("wrong-value", format!("`{name}` names no resource"))
+                    .at(entry.key, "")
+                    .with_help("write `Kind/namespace/name`"),
+            );
+        }
+        match entry.node.as_str() {
+            Some(reason) => {
+                let reason = Spanned::new(reason.to_owned(), entry.key);
+                acknowledge.insert(name.to_owned(), reason);
+            }
+            None => fields.diagnostics.push(wrong_type(
+                &format!("diff.acknowledge.{name}"),
+                &entry.node,
+                "a string that says why",
+            )),
+        }
+    }
     fields.finish([]);
-    deny
+    (deny, acknowledge)
 }
 
 /// `[defaults]`: fields of every kind that has them, and tables for single sections.

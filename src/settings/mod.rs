@@ -14,6 +14,8 @@ pub use flux::{Flux, Install, Sync};
 pub use layout::{Layout, Templates};
 pub use repo::{Provider, Repo};
 
+use std::collections::BTreeMap;
+
 use crate::node::Node;
 use crate::resource::Identity;
 use crate::source::Spanned;
@@ -32,6 +34,9 @@ pub struct Settings {
     pub external: Vec<Spanned<Identity>>,
     /// `diff.deny`: severities that make `diff` exit with 1.
     pub deny: Vec<Spanned<&'static str>>,
+    /// `diff.acknowledge`: why a destructive change of a resource is meant that is not in the TOML
+    /// any more, by `Kind/namespace/name`.
+    pub acknowledge: BTreeMap<String, Spanned<String>>,
     /// `[vars]`, the values every cluster starts from.
     pub vars: Option<Node>,
 }
