@@ -130,12 +130,13 @@ impl<'a> Page<'a> {
             (totals.warnings, "warning", "warnings"),
             (totals.notice, "notice", "notices"),
             (totals.info, "info", "info"),
+            (totals.notes, "note", "notes"),
             (totals.unchanged, "", "unchanged"),
         ];
         self.push("<ul class=\"chips\">\n");
         for (count, class, word) in chips.iter().filter(|(count, ..)| *count > 0) {
             let word = match (*count, *word) {
-                (1, "errors" | "warnings" | "notices") => class,
+                (1, "errors" | "warnings" | "notices" | "notes") => class,
                 (_, word) => word,
             };
             let _ = writeln!(self.out, "<li class=\"chip {class}\">{count} {word}</li>");

@@ -3,6 +3,8 @@
 use fluxgen::diagnostic::render::Style;
 use fluxgen::report::{Format, Input, render};
 
+#[cfg(unix)]
+mod browser;
 mod comment;
 mod fixture;
 mod page;

@@ -134,9 +134,15 @@ fn edges_between(graph: &Graph, kept: &BTreeSet<usize>) -> Vec<(usize, usize, us
 /// references go round in a circle. `bend` is the first number that no node has.
 fn lay_out(bend: usize, kept: &BTreeSet<usize>, edges: &[(usize, usize, usize)]) -> Layout {
     let depth = depths(kept, edges);
+    // What neither refers nor is referred to stands apart, where no edge passes.
+    let joined: BTreeSet<usize> = edges
+        .iter()
+        .flat_map(|(from, to, _)| [*from, *to])
+        .collect();
+    let alone: Vec<usize> = kept.difference(&joined).copied().collect();
     let deepest = depth.values().max().map_or(0, |deepest| deepest + 1);
     let mut layers: Vec<Vec<usize>> = vec![Vec::new(); deepest];
-    for (node, layer) in &depth {
+    for (node, layer) in depth.iter().filter(|(node, _)| joined.contains(node)) {
         layers[*layer].push(*node);
     }
     let mut next = bend;
@@ -164,6 +170,7 @@ fn lay_out(bend: usize, kept: &BTreeSet<usize>, edges: &[(usize, usize, usize)])
     Layout {
         columns: layers
             .iter()
+            .chain([&alone])
             .flat_map(|layer| layer.chunks(MOST_IN_COLUMN).map(<[usize]>::to_vec))
             .collect(),
         bends,
@@ -419,8 +426,10 @@ mod tests {
     fn a_circle_is_drawn_too() {
         let graph = graph(4, &[(0, 1), (1, 2), (2, 0), (3, 3)]);
         let mut all: Vec<usize> = columns_of(&graph).concat();
+        // the one that refers to itself alone stands apart, on the right
+        assert_eq!(all.pop(), Some(3));
         all.sort_unstable();
-        assert_eq!(all, [0, 1, 2, 3]);
+        assert_eq!(all, [0, 1, 2]);
         assert_eq!(draw(&graph, 0).svg.matches("<g ").count(), 4);
     }
 
