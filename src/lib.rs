@@ -19,6 +19,8 @@ pub mod kustomize;
 pub mod link;
 pub mod load;
 pub mod node;
+pub mod origin;
+pub mod pages;
 pub mod project;
 pub mod report;
 pub mod resolve;

@@ -212,6 +212,17 @@ pub fn masked_document(resource: &Resource) -> Json {
     json(&resource.node, &resource.identity, 0, Spot::root()).0
 }
 
+/// The value of a field, whose path counts from the document's root, secrets masked.
+pub(crate) fn masked_field(owner: &Identity, path: &[&str], node: &Node) -> Json {
+    let spot = path
+        .iter()
+        .enumerate()
+        .fold(Spot::root(), |spot, (depth, name)| {
+            spot.field(owner, depth, name)
+        });
+    json(node, owner, path.len(), spot).0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

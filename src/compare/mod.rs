@@ -16,5 +16,6 @@ mod text;
 pub use fields::field_changes;
 pub use group::{changes, summaries};
 pub use mask::masked_document;
+pub(crate) use mask::masked_field;
 pub use pair::{ClusterChanges, Comparison, compare};
 pub use side::{Cluster, Entry, Remarks, Root, Side, SideBuilder};

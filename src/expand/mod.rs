@@ -85,23 +85,16 @@ pub fn expand(resolved: &Resolved, includes: &Includes, diagnostics: &mut Diagno
     }
 }
 
-/// The layers that decide a resource's fields in a cluster, lowest first, for `fluxgen explain`.
-pub fn layers_of(
-    resolved: &Resolved,
-    section: Section,
-    key: (&str, &str),
-    cluster: usize,
-) -> Option<Vec<Layer>> {
+/// The layers that decide a variant's fields in a cluster, lowest first, for `fluxgen explain`.
+pub fn layers_of(resolved: &Resolved, variant: &Variant, cluster: usize) -> Option<Vec<Layer>> {
     let mut diagnostics = Diagnostics::default();
     let includes = Includes::default();
     let mut expanding = Expanding::new(resolved, &includes, &mut diagnostics);
     let context = expanding.context(&resolved.settings.clusters[cluster]);
-    for draft in resolved
-        .drafts
-        .iter()
-        .filter(|draft| draft.section == section)
-    {
-        if !draft.clusters.contains(&cluster) {
+    for draft in &resolved.drafts {
+        if (draft.section, draft.key.span) != (variant.section, variant.span)
+            || !draft.clusters.contains(&cluster)
+        {
             continue;
         }
         let prepared = expanding.prepare(draft);
@@ -109,14 +102,16 @@ pub fn layers_of(
             Some(key) => key.clone(),
             None => expanding.key(draft, &context)?,
         };
-        if (namespace.as_str(), name.as_str()) != key {
+        // The resources of a set have one place and many names.
+        let is_meant = draft.inputs.is_none()
+            || variant.resources.iter().any(|resource| {
+                (&resource.identity.namespace, &resource.identity.name) == (&namespace, &name)
+            });
+        if !is_meant {
             continue;
         }
-        let mut layers = draft.layers.clone();
-        for at in expanding.overrides_for(draft.section, &namespace, &name, cluster) {
-            layers.push(resolved.overrides[at].layer.clone());
-        }
-        return Some(layers);
+        let overrides = expanding.overrides_for(draft.section, &namespace, &name, cluster);
+        return expanding.lay(draft, &overrides, cluster);
     }
     None
 }

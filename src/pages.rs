@@ -1,0 +1,347 @@
+//! What `fluxgen explain CODE` says: every code that a message can carry has a page.
+//!
+//! Rules, lints and forecasts bring their own; those of the stages before the rules are here.
+
+use std::fmt;
+
+use crate::forecast;
+use crate::image::lint::LINTS;
+use crate::rules::RULES;
+
+/// What a code means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    pub code: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// What is wrong, why it matters and what to do.
+    pub text: &'static str,
+    /// Where Flux documents it; empty where it is fluxgen's own.
+    pub docs: &'static str,
+}
+
+const fn of_stage(code: &'static str, summary: &'static str, text: &'static str) -> Page {
+    Page {
+        code,
+        summary,
+        text,
+        docs: "",
+    }
+}
+
+/// The pages of the stages, in alphabetical order.
+static STAGES: &[Page] = &[
+    of_stage(
+        "cluster-name",
+        "a cluster's name cannot be a folder's",
+        "\
+A cluster's name is the name of its folder below `clusters/`. It may hold lower-case letters, digits,
+`-` and `.`, and must begin and end with a letter or a digit; two names may not differ only in case,
+since some file systems cannot tell them apart. Rename the cluster.",
+    ),
+    of_stage(
+        "conflicting-groups",
+        "two groups of one priority set one value differently",
+        "\
+A cluster may be in several groups. Those with a higher `priority` are laid over those with a lower
+one; of equals nobody can say who wins, so they may not disagree. Give one of the groups a higher
+`priority`, or set the value on the cluster itself, which wins over all groups.",
+    ),
+    of_stage(
+        "duplicate-item",
+        "a list that must not repeat itself does",
+        "\
+The Flux API keys the list by a field, and the API server refuses two items with one key. Remove one
+of them.",
+    ),
+    of_stage(
+        "duplicate-resource",
+        "two tables make one resource",
+        "\
+Within a cluster, API group, kind, namespace and name make a resource what it is. Both tables would be
+applied in turn, the last one winning each time. Rename one of them, or send them to different clusters
+with `clusters`.",
+    ),
+    of_stage(
+        "expression",
+        "an expression cannot be evaluated",
+        "\
+`${{ … }}` is evaluated when the tree is built, strictly: what is not defined, a filter that is not
+known and a syntax error are refused. `${var}` is Flux's own and passes through, and so does `{{ … }}`.
+In an expression there are `cluster`, `vars`, `repo`, `flux`, `name`, `namespace`, and `inputs` in sets.",
+    ),
+    of_stage(
+        "file-in-the-way",
+        "a file that is not fluxgen's stands where one would be written",
+        "\
+fluxgen replaces and removes only files that begin with its header, and follows no symbolic link. Move
+the file away, or let `fluxgen build --adopt PATH` take it over, which replaces what is in it.",
+    ),
+    of_stage(
+        "flux-version",
+        "the pinned Flux version lacks a kind, a field or a value",
+        "\
+Each cluster pins its Flux version, and the API server of that version prunes or refuses what it does
+not know. Raise `flux.version` (`fluxgen upgrade` says what else changes), leave the field out, or
+keep the resource out of the cluster with `clusters`.",
+    ),
+    of_stage(
+        "flux-version-unknown",
+        "the pinned Flux version is not one that fluxgen knows",
+        "\
+fluxgen knows the API of Flux 2.6, 2.7, 2.8 and 2.9. A newer version is taken for the newest known:
+new fields are refused and new rules are not checked. An older version is refused.",
+    ),
+    of_stage(
+        "include",
+        "a file to include cannot be had",
+        "\
+`{ file = \"…\" }` names a file by its path from the folder of the TOML file. It must lie inside that
+folder, symbolic links followed, be UTF-8 and at most 8 MiB. Where an object is expected the file is
+read as YAML, JSON or TOML and must hold one document.",
+    ),
+    of_stage(
+        "layout",
+        "the layout gives no usable path",
+        "\
+`layout.path` is a template of the path of each resource's file below the cluster's folder. The path
+must stay in that folder, keep out of `flux-system`, end in `.yaml` or `.yml`, and not differ from
+another path only in case. Resources with one path share the file.",
+    ),
+    of_stage(
+        "missing-field",
+        "a required field is not set",
+        "\
+The Flux API or fluxgen needs the field. `fluxgen explain SECTION.FIELD` says what goes there.",
+    ),
+    of_stage(
+        "no-clusters",
+        "no cluster is defined",
+        "\
+A tree belongs to a cluster. Add `[clusters.NAME]`; an empty table is enough.",
+    ),
+    of_stage(
+        "override-without-resource",
+        "an override names a resource that does not go to its clusters",
+        "\
+A table under `[groups.NAME.SECTION]` or `[clusters.NAME.SECTION]` changes a resource that is defined
+at the top level and goes to these clusters. To define a resource for one cluster alone, put it at the
+top level with `clusters = [\"NAME\"]`.",
+    ),
+    of_stage(
+        "pattern-without-match",
+        "a pattern of clusters or groups matches nothing",
+        "\
+`clusters` and `groups` hold names, or patterns in which `*` stands for any characters. One that matches
+nothing is most often a misspelling or a cluster that is gone.",
+    ),
+    of_stage(
+        "refused-combination",
+        "fields are combined in a way that the API refuses",
+        "\
+Some fields exclude or need each other. The API server refuses the resource, as a rule of its
+CustomResourceDefinition says. The message tells what to add or to remove.",
+    ),
+    of_stage(
+        "secret-in-url",
+        "a URL holds a password",
+        "\
+What is committed can be read by all who can read the repository, for as long as its history lives.
+Put the credentials into a Secret and name it with `secretRef`; change the password.",
+    ),
+    of_stage(
+        "source-twice",
+        "a source is given twice",
+        "\
+`source = \"git.NAME\"` is the short form of `sourceRef` (of `chartRef` for a chart). Use one of them.",
+    ),
+    of_stage(
+        "template",
+        "a template does not render what it was given",
+        "\
+What a template rendered is read back and must equal the resource. A value gets into a file through
+`{{ x | yaml }}` alone; what is written by hand beside it must not change the resource.",
+    ),
+    of_stage(
+        "toml-not-utf8",
+        "the TOML file is not UTF-8",
+        "\
+TOML files are UTF-8. Save the file as UTF-8; the message tells the first byte that is not.",
+    ),
+    of_stage(
+        "toml-syntax",
+        "the TOML file cannot be read",
+        "\
+The text is not TOML 1.0, or nests deeper than 100 levels. All syntax errors are told in one run; see
+<https://toml.io/en/v1.0.0>.",
+    ),
+    of_stage(
+        "toml-too-large",
+        "the TOML file is larger than 16 MiB",
+        "\
+A file of this size is hardly written by people. Long values can live in files of their own:
+`{ file = \"…\" }`.",
+    ),
+    of_stage(
+        "unknown-key",
+        "a key is not known here",
+        "\
+Keys of a resource are those of the Flux API; others are fluxgen's own. The API server would drop an
+unknown field without a word, so it is an error here. `fluxgen explain SECTION` lists the known ones.",
+    ),
+    of_stage(
+        "unknown-variable",
+        "an expression uses a variable that is not defined",
+        "\
+`vars` come from `[vars]`, `[groups.NAME.vars]` and `[clusters.NAME.vars]`; `inputs` from the set. A
+variable that is used in a cluster must be defined there: define it, or correct its name.",
+    ),
+    of_stage(
+        "unused-group",
+        "nothing uses a group",
+        "\
+The group has neither `vars`, `flux` nor overrides, and no resource names it in `groups`. Remove it, or
+give it something to do.",
+    ),
+    of_stage(
+        "unused-set",
+        "a set makes nothing",
+        "\
+A set makes each of its resources once per table in `inputs`. Without inputs or without resources it
+makes nothing. Complete it, or remove it.",
+    ),
+    of_stage(
+        "unused-var",
+        "nothing uses a variable",
+        "\
+No expression uses the variable. Remove it, or use it as `${{ vars.NAME }}`.",
+    ),
+    of_stage(
+        "wrong-label",
+        "a label or an annotation is not valid in Kubernetes",
+        "\
+A key is a name of at most 63 characters, perhaps after a DNS prefix and `/`. A label's value has at
+most 63 characters: letters, digits, `-`, `_` and `.`, beginning and ending with a letter or a digit.
+See <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>.",
+    ),
+    of_stage(
+        "wrong-name",
+        "a name is not valid in Kubernetes",
+        "\
+Names of Flux resources are DNS subdomains: lower-case letters, digits, `-` and `.`, at most 253
+characters; namespaces are DNS labels of at most 63.
+See <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>.",
+    ),
+    of_stage(
+        "wrong-source-kind",
+        "a source of this kind cannot stand here",
+        "\
+A `source` shorthand names a kind that the field does not accept: a Kustomization, for one, takes no
+HelmRepository. `fluxgen explain SECTION.sourceRef.kind` lists those it does.",
+    ),
+    of_stage(
+        "wrong-type",
+        "a value has another type than its field",
+        "\
+TOML tells strings, integers, floats, booleans, arrays and tables apart, and so does the Flux API. A
+number or boolean where a string is meant needs quotes.",
+    ),
+    of_stage(
+        "wrong-value",
+        "a value is none that the field accepts",
+        "\
+The value breaks the field's enum, pattern or bounds, or is no duration, version range, regular
+expression or other format that the controller parses. The message tells what is accepted;
+`fluxgen explain SECTION.FIELD` tells more.",
+    ),
+];
+
+/// The page of a code.
+pub fn page(code: &str) -> Option<Page> {
+    all().find(|page| page.code == code)
+}
+
+/// Every code, for the nearest name.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    all().map(|page| page.code)
+}
+
+fn all() -> impl Iterator<Item = Page> {
+    let rules = RULES
+        .iter()
+        .map(|rule| of_stage(rule.code, rule.summary, rule.page));
+    let lints = LINTS
+        .iter()
+        .map(|lint| of_stage(lint.code, lint.summary, lint.page));
+    let forecasts = forecast::RULES.iter().map(|rule| Page {
+        code: rule.name,
+        summary: rule.summary,
+        text: "",
+        docs: rule.docs,
+    });
+    STAGES
+        .iter()
+        .copied()
+        .chain(rules)
+        .chain(lints)
+        .chain(forecasts)
+}
+
+impl fmt::Display for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.code, self.summary)?;
+        if !self.text.is_empty() {
+            writeln!(f, "\n{}", self.text.trim_end())?;
+        }
+        if !self.docs.is_empty() {
+            writeln!(f, "\nSee {}", self.docs)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use regex::Regex;
+
+    use super::*;
+
+    #[test]
+    fn every_code_that_a_message_carries_has_a_page() {
+        let code = Regex::new(r#"Diagnostic::(?:error|warning|note)\(\s*"([a-z0-9-]+)""#)
+            .expect("a pattern");
+        let mut missing = BTreeSet::new();
+        let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+        for entry in walkdir::WalkDir::new(sources) {
+            let path = entry.expect("an entry").into_path();
+            if path.extension().is_none_or(|extension| extension != "rs")
+                || path.ends_with("tests.rs")
+            {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("a source file");
+            let text = text
+                .split("#[cfg(test)]\nmod tests")
+                .next()
+                .expect("a first part");
+            for found in code.captures_iter(text) {
+                if page(&found[1]).is_none() {
+                    missing.insert(found[1].to_owned());
+                }
+            }
+        }
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn pages_stand_in_order_and_none_twice() {
+        let stages: Vec<&str> = STAGES.iter().map(|page| page.code).collect();
+        assert!(stages.is_sorted(), "{stages:?}");
+        let mut seen = BTreeSet::new();
+        for code in codes() {
+            assert!(seen.insert(code), "{code}");
+        }
+    }
+}
