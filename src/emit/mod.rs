@@ -202,7 +202,13 @@ impl Emitting<'_> {
         Some(format!("# yaml-language-server: $schema={url}\n"))
     }
 
+    /// No `---` stands between the header and the first document: image-automation-controller writes a
+    /// file back document by document, and a document of comments alone would be lost, the header with it.
+    ///
+    /// Source: `kio.ByteReader` of <https://github.com/kubernetes-sigs/kustomize/tree/master/kyaml>, by which
+    /// the controller's setters read.
     fn file(&self, documents: &str) -> String {
+        let documents = documents.strip_prefix("---\n").unwrap_or(documents);
         format!("{}{documents}", self.head)
     }
 
