@@ -33,6 +33,8 @@ pub struct Project {
     pub sources: Sources,
     pub diagnostics: Diagnostics,
     pub existing: BTreeMap<String, Existing>,
+    /// Policies whose values in the trees are not kept, as `namespace/name`.
+    pub reset: Vec<String>,
     /// `None` where the TOML could not be read at all.
     pub built: Option<Built>,
 }
@@ -61,6 +63,15 @@ pub fn find(start: &Utf8Path, config: Option<&Utf8Path>) -> anyhow::Result<Utf8P
 impl Project {
     /// Reads and compiles a project; `only` limits what is emitted to some clusters.
     pub fn open(config: &Utf8Path, only: &[String]) -> anyhow::Result<Self> {
+        Self::open_resetting(config, only, &[])
+    }
+
+    /// The same with the values of some policies, `namespace/name`, as `initial` says.
+    pub fn open_resetting(
+        config: &Utf8Path,
+        only: &[String],
+        reset: &[String],
+    ) -> anyhow::Result<Self> {
         let root = match config.parent() {
             Some(parent) if !parent.as_str().is_empty() => parent.to_owned(),
             _ => Utf8PathBuf::from("."),
@@ -81,6 +92,7 @@ impl Project {
             sources,
             diagnostics,
             existing: BTreeMap::new(),
+            reset: reset.to_vec(),
             built: None,
         };
         let Some(document) = document else {
@@ -128,6 +140,7 @@ impl Project {
                 .map(|(name, existing)| (name.clone(), existing.standing()))
                 .collect(),
             flux: BTreeMap::new(),
+            reset: self.reset.clone(),
         };
         let mut built = build(document, includes, &foreign, &around, &mut self.diagnostics);
         if let (Some(tree), false) = (&mut built.tree, only.is_empty()) {

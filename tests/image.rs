@@ -266,3 +266,130 @@ fn a_merge_of_an_older_tag_with_a_newer_one_ends_with_the_newer() {
         "{text}"
     );
 }
+
+#[test]
+fn status_lists_policy_field_initial_and_current_value_of_each_cluster() {
+    let folder = project(PROJECT);
+    let root = folder.path();
+    let text = done(root, &["image", "status"]);
+    assert!(text.contains("not built"), "{text}");
+    done(root, &["build"]);
+    bot(root, "clusters/prod", "6.6.1");
+    let text = done(root, &["image", "status", "podinfo"]);
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        rows[0],
+        ["POLICY", "CLUSTER", "FIELD", "INITIAL", "CURRENT"]
+    );
+    assert_eq!(rows.len(), 9, "{text}");
+    for row in [
+        [
+            "flux-system/podinfo:tag",
+            "prod",
+            "HelmRelease",
+            "web/podinfo",
+            "spec.values.image.tag",
+            "6.5.0",
+            "6.6.1",
+        ],
+        [
+            "flux-system/podinfo:tag",
+            "staging",
+            "HelmRelease",
+            "web/podinfo",
+            "spec.values.image.tag",
+            "6.5.0",
+            "6.5.0",
+        ],
+        [
+            "flux-system/podinfo:tag",
+            "prod",
+            "Kustomization",
+            "flux-system/apps",
+            "spec.images[podinfo].newTag",
+            "6.5.0",
+            "6.6.1",
+        ],
+    ] {
+        assert!(
+            rows.iter().any(|found| found.as_slice() == row),
+            "{row:?}: {text}"
+        );
+    }
+    let json = done(
+        root,
+        &["image", "status", "--cluster", "prod", "--format", "json"],
+    );
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let marked = json["marked"].as_array().expect("a list");
+    assert!(marked.iter().all(|value| value["cluster"] == "prod") && marked.len() == 4);
+    let near = fluxgen(root, &["image", "status", "podinf"]);
+    assert!(String::from_utf8_lossy(&near.stderr).contains("did you mean `podinfo`?"));
+}
+
+#[test]
+fn adopt_writes_the_values_of_the_tree_to_the_toml_and_keeps_its_comments() {
+    let folder = project(PROJECT);
+    let root = folder.path();
+    done(root, &["build"]);
+    bot(root, "clusters", "6.6.1");
+    let dry = done(root, &["image", "adopt", "--dry-run"]);
+    assert!(dry.contains("from 6.5.0 to 6.6.1"), "{dry}");
+    assert_eq!(read(root, "fluxgen.toml"), PROJECT);
+    done(root, &["image", "adopt"]);
+    let expected = PROJECT.replace("6.5.0", "6.6.1");
+    assert_eq!(read(root, "fluxgen.toml"), expected);
+    assert_eq!(done(root, &["diff"]), "");
+    assert!(done(root, &["image", "adopt"]).contains("every `initial` is"));
+}
+
+#[test]
+fn clusters_of_different_values_are_adopted_only_by_choice() {
+    let folder = project(PROJECT);
+    let root = folder.path();
+    done(root, &["build"]);
+    bot(root, "clusters/prod", "6.6.1");
+    let output = fluxgen(root, &["image", "adopt", "podinfo"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("`6.6.1` in prod and `6.5.0` in staging"),
+        "{said}"
+    );
+    assert_eq!(read(root, "fluxgen.toml"), PROJECT);
+    done(root, &["image", "adopt", "podinfo", "--cluster", "prod"]);
+    assert_eq!(
+        read(root, "fluxgen.toml"),
+        PROJECT.replace("6.5.0", "6.6.1")
+    );
+    // Staging's own value is still its own.
+    done(root, &["build"]);
+    assert!(read(root, "clusters/staging/helm-releases/web-podinfo.yaml").contains("\"6.5.0\""));
+}
+
+#[test]
+fn reset_builds_the_initial_values_of_the_named_policy_and_clusters() {
+    let folder = project(PROJECT);
+    let root = folder.path();
+    done(root, &["build"]);
+    let first = read(root, RELEASE);
+    bot(root, "clusters", "6.6.1");
+    let dry = fluxgen(root, &["image", "reset", "podinfo", "--dry-run"]);
+    assert_eq!(dry.status.code(), Some(1));
+    assert_ne!(read(root, RELEASE), first);
+    let said = done(
+        root,
+        &["image", "reset", "flux-system/podinfo", "--cluster", "prod"],
+    );
+    assert!(
+        said.contains("prod: HelmRelease web/podinfo spec.values.image.tag from 6.6.1 to 6.5.0\n"),
+        "{said}"
+    );
+    assert_eq!(read(root, RELEASE), first);
+    assert!(read(root, "clusters/staging/helm-releases/web-podinfo.yaml").contains("6.6.1"));
+    done(root, &["image", "reset", "podinfo"]);
+    assert!(done(root, &["image", "reset", "podinfo"]).contains("every value is what"));
+}

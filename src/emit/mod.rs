@@ -36,6 +36,8 @@ pub struct Surroundings {
     pub standing: BTreeMap<String, Standing>,
     /// Per cluster name, files that are not made from resources: Flux itself.
     pub flux: BTreeMap<String, Vec<(String, Arc<str>)>>,
+    /// Policies, as `namespace/name`, whose marked values go back to where they started.
+    pub reset: Vec<String>,
 }
 
 /// Every file of every cluster.
@@ -78,6 +80,7 @@ pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnost
     let emitting = Emitting {
         graph,
         renderer,
+        reset: &around.reset,
         head: head(settings, &around.config),
         schema_comment: settings
             .layout
@@ -153,6 +156,7 @@ struct Written {
 struct Emitting<'a> {
     graph: &'a Graph,
     renderer: Renderer,
+    reset: &'a [String],
     head: String,
     schema_comment: Option<&'a str>,
 }
@@ -271,7 +275,7 @@ impl Emitting<'_> {
         let kept: Vec<Option<Resource>> = variant
             .resources
             .iter()
-            .map(|resource| marks::keep(resource, standing))
+            .map(|resource| marks::keep(resource, standing, self.reset))
             .collect();
         if kept.iter().all(Option::is_none) {
             return Ok(written.documents.clone());

@@ -5,6 +5,7 @@
 pub mod evaluation;
 pub mod laboratory;
 pub mod lint;
+pub mod owned;
 pub mod policy;
 pub mod reference;
 pub mod registry;
