@@ -5,9 +5,11 @@
 pub mod evaluation;
 pub mod laboratory;
 pub mod lint;
+pub mod marker;
 pub mod owned;
 pub mod policy;
 pub mod reference;
 pub mod registry;
 pub mod report;
+pub mod scan;
 pub mod spec;

@@ -83,3 +83,9 @@ pub fn repository_of(policy: &Resource) -> Option<Identity> {
         name: text("name")?.to_owned(),
     })
 }
+
+/// Where a policy says which image it is for.
+pub fn image_place(policy: &Resource) -> Option<Span> {
+    let span = policy.get(&["spec", "imageRepositoryRef"])?.span;
+    (!span.is_built_in()).then_some(span)
+}
