@@ -11,6 +11,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::emit::{Surroundings, TemplateFiles};
 use crate::expand::include::{holds_value, included_path, normalize};
 use crate::expand::{Included, Includes};
+use crate::install::{Mode, Releases, folder};
 use crate::load::{self, Document};
 use crate::node::{Node, Table, Value};
 use crate::source::Sources;
@@ -33,8 +34,6 @@ pub struct Project {
     pub sources: Sources,
     pub diagnostics: Diagnostics,
     pub existing: BTreeMap<String, Existing>,
-    /// Policies whose values in the trees are not kept, as `namespace/name`.
-    pub reset: Vec<String>,
     /// `None` where the TOML could not be read at all.
     pub built: Option<Built>,
 }
@@ -61,16 +60,17 @@ pub fn find(start: &Utf8Path, config: Option<&Utf8Path>) -> anyhow::Result<Utf8P
 }
 
 impl Project {
-    /// Reads and compiles a project; `only` limits what is emitted to some clusters.
+    /// Reads and compiles a project offline; `only` limits what is emitted to some clusters.
     pub fn open(config: &Utf8Path, only: &[String]) -> anyhow::Result<Self> {
-        Self::open_resetting(config, only, &[])
+        let mut releases = Releases::open(config, Mode::Offline, false)?;
+        Self::open_with(config, only, &mut releases)
     }
 
-    /// The same with the values of some policies, `namespace/name`, as `initial` says.
-    pub fn open_resetting(
+    /// The same, with the releases of Flux from where the caller allows.
+    pub fn open_with(
         config: &Utf8Path,
         only: &[String],
-        reset: &[String],
+        releases: &mut Releases,
     ) -> anyhow::Result<Self> {
         let root = match config.parent() {
             Some(parent) if !parent.as_str().is_empty() => parent.to_owned(),
@@ -92,7 +92,6 @@ impl Project {
             sources,
             diagnostics,
             existing: BTreeMap::new(),
-            reset: reset.to_vec(),
             built: None,
         };
         let Some(document) = document else {
@@ -101,11 +100,16 @@ impl Project {
         if project.diagnostics.has_errors() {
             return Ok(project);
         }
-        project.compile(&document, only)?;
+        project.compile(&document, only, releases)?;
         Ok(project)
     }
 
-    fn compile(&mut self, document: &Document, only: &[String]) -> anyhow::Result<()> {
+    fn compile(
+        &mut self,
+        document: &Document,
+        only: &[String],
+        releases: &mut Releases,
+    ) -> anyhow::Result<()> {
         let clusters = cluster_names(document);
         check_names(only, &clusters)?;
         self.existing = clusters
@@ -114,17 +118,29 @@ impl Project {
             .collect::<std::io::Result<_>>()?;
         let includes = self.includes(document);
         let templates = self.templates(document)?;
-        self.finish(document, &includes, templates, only);
+        self.run(document, &includes, templates, only, Some(releases));
         Ok(())
     }
 
-    /// Runs the stages over what was read, wherever it was read from.
-    pub(crate) fn finish(
+    /// Runs the stages over what was read, wherever it was read from; install manifests of Flux stay
+    /// what they are.
+    pub fn finish(
         &mut self,
         document: &Document,
         includes: &Includes,
         templates: TemplateFiles,
         only: &[String],
+    ) {
+        self.run(document, includes, templates, only, None);
+    }
+
+    fn run(
+        &mut self,
+        document: &Document,
+        includes: &Includes,
+        templates: TemplateFiles,
+        only: &[String],
+        releases: Option<&mut Releases>,
     ) {
         let foreign = self
             .existing
@@ -139,12 +155,26 @@ impl Project {
                 .par_iter()
                 .map(|(name, existing)| (name.clone(), existing.standing()))
                 .collect(),
-            flux: BTreeMap::new(),
-            reset: self.reset.clone(),
         };
         let mut built = build(document, includes, &foreign, &around, &mut self.diagnostics);
         if let (Some(tree), false) = (&mut built.tree, only.is_empty()) {
             tree.clusters.retain(|cluster| only.contains(&cluster.name));
+        }
+        let inputs = folder::Inputs {
+            config: &self.config,
+            includes,
+            existing: &self.existing,
+            only,
+        };
+        folder::add(
+            &built.resolved.settings,
+            built.tree.as_mut(),
+            &inputs,
+            releases,
+            &mut self.diagnostics,
+        );
+        if self.diagnostics.has_errors() {
+            built.tree = None;
         }
         self.built = Some(built);
     }
@@ -280,11 +310,7 @@ pub(crate) fn included(path: &Utf8Path, text: &str, sources: &mut Sources) -> In
             };
         }
         match yaml::read_all(text, file) {
-            Ok(mut documents) if documents.len() == 1 => {
-                let mut document = documents.remove(0);
-                crate::image::marker::mark(&mut document, text);
-                Ok(document)
-            }
+            Ok(mut documents) if documents.len() == 1 => Ok(documents.remove(0)),
             Ok(documents) => Err(Diagnostic::error(
                 "include",
                 format!("`{path}` holds {} documents, not one", documents.len()),

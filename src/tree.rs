@@ -190,7 +190,8 @@ pub struct ClusterPlan {
     pub unchanged: usize,
 }
 
-/// Compares a tree with what stands on disk; `adopted` are paths that may be taken over.
+/// Compares a tree with what stands on disk; `adopted` are files that may be taken over, and
+/// folders of such files.
 pub fn plan(
     tree: &Tree,
     existing: &BTreeMap<String, Existing>,
@@ -241,7 +242,7 @@ pub fn plan(
                 Some(File::Ours(_) | File::Temporary) => {
                     own.write.push((path.clone(), text.clone()))
                 }
-                Some(File::Foreign(_)) if adopted.contains(&full) => {
+                Some(File::Foreign(_)) if adopted.iter().any(|path| full.starts_with(path)) => {
                     own.write.push((path.clone(), text.clone()));
                 }
                 Some(File::Foreign(_)) => diagnostics.push(
@@ -258,6 +259,7 @@ pub fn plan(
             match file {
                 File::Ours(bytes)
                     if !cluster.files.contains_key(path.as_str())
+                        && !cluster.left_alone.iter().any(|left| **left == **path)
                         && bytes.starts_with(ours.as_bytes()) =>
                 {
                     own.remove.push(path.clone());

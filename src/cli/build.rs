@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::{Place, Status, print, tell};
+use crate::install::Mode;
 use crate::tree;
 
 /// Write clusters/<name> for every cluster
@@ -12,7 +13,9 @@ Examples:
   fluxgen build                          every cluster
   fluxgen build --cluster staging        one cluster
   fluxgen build --dry-run                say what would be written
-  fluxgen build --adopt clusters/staging/apps.yaml")]
+  fluxgen build --adopt clusters/staging/apps.yaml
+  fluxgen build --adopt clusters/staging/flux-system      the files of `flux bootstrap`
+  fluxgen build --offline --locked                        in a pull-request check")]
 pub(super) struct Args {
     /// Only this cluster; may be repeated
     #[arg(long, value_name = "NAME")]
@@ -20,13 +23,25 @@ pub(super) struct Args {
     /// Say what would be done and write nothing; exit 1 if there is something to do
     #[arg(long)]
     dry_run: bool,
-    /// Take over a file that is not fluxgen's; the path as messages print it
+    /// Take over a file that is not fluxgen's, or a folder of them; the path as messages print it
     #[arg(long, value_name = "PATH")]
     adopt: Vec<Utf8PathBuf>,
+    /// Download nothing: releases of Flux come from the cache or the committed trees
+    #[arg(long)]
+    offline: bool,
+    /// Fail rather than change the lock
+    #[arg(long)]
+    locked: bool,
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
-    let mut project = place.open(&args.cluster)?;
+    let mode = match (args.offline, args.locked) {
+        (true, _) => Mode::Offline,
+        (false, true) => Mode::Locked,
+        (false, false) => Mode::Online,
+    };
+    let mut releases = place.releases(mode, args.locked)?;
+    let mut project = place.open_with(&args.cluster, &mut releases)?;
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
     let tree = project.built.as_ref().and_then(|built| built.tree.as_ref());
     let plan = tree.map(|tree| {
@@ -43,7 +58,12 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let Some(plan) = plan.filter(|_| !has_errors) else {
         return Ok(Status::Found);
     };
+    if args.cluster.is_empty() {
+        releases.prune();
+    }
+    releases.check_locked().map_err(super::refusal)?;
     if !args.dry_run {
+        releases.save().map_err(super::refusal)?;
         plan.carry_out(&project.root)?;
     }
     let mut out = String::new();
@@ -64,8 +84,11 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
             }
         }
     }
+    if args.dry_run && releases.is_changed() {
+        out.push_str(&format!("write {}\n", releases.lock_file()));
+    }
     print(&out)?;
-    let is_pending = args.dry_run && !plan.is_empty();
+    let is_pending = args.dry_run && (!plan.is_empty() || releases.is_changed());
     Ok(if is_pending {
         Status::Found
     } else {

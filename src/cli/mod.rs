@@ -5,7 +5,6 @@ mod check;
 mod completions;
 mod diff;
 mod explain;
-mod image;
 mod init;
 mod man;
 mod schema;
@@ -18,6 +17,7 @@ use clap::{Parser, Subcommand};
 
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::render::{self, Style};
+use crate::install::{InstallError, Mode, Releases};
 use crate::project::{self, Project};
 use crate::source::Sources;
 
@@ -67,7 +67,6 @@ enum Command {
     Check(check::Args),
     Diff(diff::Args),
     Explain(explain::Args),
-    Image(image::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -90,7 +89,6 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(place, &args),
         Command::Diff(args) => diff::run(place, &args),
         Command::Explain(args) => explain::run(place, &args),
-        Command::Image(args) => image::run(place, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
@@ -116,9 +114,25 @@ pub fn run() -> ExitCode {
 
 impl Place {
     fn open(&self, only: &[String]) -> anyhow::Result<Project> {
-        let config = project::find(&self.directory, self.config.as_deref())?;
-        Project::open(&config, only)
+        let mut releases = self.releases(Mode::Offline, false)?;
+        self.open_with(only, &mut releases)
     }
+
+    fn open_with(&self, only: &[String], releases: &mut Releases) -> anyhow::Result<Project> {
+        let config = project::find(&self.directory, self.config.as_deref())?;
+        Project::open_with(&config, only, releases)
+    }
+
+    /// The releases of Flux that the project pins.
+    fn releases(&self, mode: Mode, is_locked: bool) -> anyhow::Result<Releases> {
+        let config = project::find(&self.directory, self.config.as_deref())?;
+        Releases::open(&config, mode, is_locked).map_err(refusal)
+    }
+}
+
+/// What went wrong with a release, and what to do about it.
+fn refusal(error: InstallError) -> anyhow::Error {
+    anyhow::anyhow!("{error}\n  help: {}", error.help())
 }
 
 /// Tells findings to people, on stderr.

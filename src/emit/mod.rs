@@ -34,10 +34,6 @@ pub struct Surroundings {
     pub templates: TemplateFiles,
     /// Per cluster name, what stands in its tree.
     pub standing: BTreeMap<String, Standing>,
-    /// Per cluster name, files that are not made from resources: Flux itself.
-    pub flux: BTreeMap<String, Vec<(String, Arc<str>)>>,
-    /// Policies, as `namespace/name`, whose marked values go back to where they started.
-    pub reset: Vec<String>,
 }
 
 /// Every file of every cluster.
@@ -53,6 +49,8 @@ pub struct ClusterTree {
     pub name: String,
     /// By path below the cluster's folder.
     pub files: BTreeMap<Arc<str>, Arc<str>>,
+    /// Paths that stay as they are on disk, with our header or without.
+    pub left_alone: Vec<Arc<str>>,
 }
 
 /// The start of the first line of every file that is ours.
@@ -80,7 +78,6 @@ pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnost
     let emitting = Emitting {
         graph,
         renderer,
-        reset: &around.reset,
         head: head(settings, &around.config),
         schema_comment: settings
             .layout
@@ -113,11 +110,7 @@ pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnost
         .map(|(at, cluster)| {
             let name = &cluster.name.value;
             let standing = around.standing.get(name).unwrap_or(&nothing);
-            let mut tree = emitting.cluster(at, name, &variants, standing)?;
-            for (path, text) in around.flux.get(name).into_iter().flatten() {
-                tree.files.insert(Arc::from(path.as_str()), text.clone());
-            }
-            Ok(tree)
+            emitting.cluster(at, name, &variants, standing)
         })
         .collect();
     let mut tree = Tree::default();
@@ -130,7 +123,8 @@ pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnost
     tree
 }
 
-fn head(settings: &Settings, config: &str) -> String {
+/// What stands at the top of every file: our header and the user's own.
+pub(crate) fn head(settings: &Settings, config: &str) -> String {
     let mut head = header(config);
     if let Some(own) = &settings.layout.header {
         for line in own.value.lines() {
@@ -156,7 +150,6 @@ struct Written {
 struct Emitting<'a> {
     graph: &'a Graph,
     renderer: Renderer,
-    reset: &'a [String],
     head: String,
     schema_comment: Option<&'a str>,
 }
@@ -206,13 +199,7 @@ impl Emitting<'_> {
         Some(format!("# yaml-language-server: $schema={url}\n"))
     }
 
-    /// No `---` stands between the header and the first document: image-automation-controller writes a
-    /// file back document by document, and a document of comments alone would be lost, the header with it.
-    ///
-    /// Source: `kio.ByteReader` of <https://github.com/kubernetes-sigs/kustomize/tree/master/kyaml>, by which
-    /// the controller's setters read.
     fn file(&self, documents: &str) -> String {
-        let documents = documents.strip_prefix("---\n").unwrap_or(documents);
         format!("{}{documents}", self.head)
     }
 
@@ -257,6 +244,7 @@ impl Emitting<'_> {
         Ok(ClusterTree {
             name: name.to_owned(),
             files,
+            left_alone: Vec::new(),
         })
     }
 
@@ -275,7 +263,7 @@ impl Emitting<'_> {
         let kept: Vec<Option<Resource>> = variant
             .resources
             .iter()
-            .map(|resource| marks::keep(resource, standing, self.reset))
+            .map(|resource| marks::keep(resource, standing))
             .collect();
         if kept.iter().all(Option::is_none) {
             return Ok(written.documents.clone());

@@ -7,6 +7,7 @@ use semver::Version;
 
 use crate::install::archive::{LIMITS, from_files, unpack};
 use crate::install::cache::{Cache, locked_by};
+use crate::install::download::is_loopback_http;
 use crate::install::{Fetch, InstallError, Lock, Locked, Manifests};
 
 /// Where the project publishes its releases.
@@ -43,10 +44,10 @@ pub struct Distribution {
 }
 
 impl Source {
-    /// Reads `flux.distribution`; paths are relative to `folder`, `{version}` stands for the version.
+    /// Reads `flux.distribution`: https, or http on this very machine; paths are relative to `folder`, `{version}` stands for the version.
     pub fn parse(text: &str, folder: &Utf8Path) -> Result<Self, InstallError> {
         if text.contains("://") {
-            if !text.starts_with("https://") {
+            if !text.starts_with("https://") && !is_loopback_http(text) {
                 return Err(InstallError::NotHttps {
                     url: text.to_owned(),
                 });
@@ -138,7 +139,11 @@ impl Distribution {
             }
             (Mode::Locked | Mode::Online, _) => {}
         }
-        let bytes = self.fetch.get(&url)?;
+        let fetch = Fetch {
+            loopback_http: self.fetch.loopback_http || is_loopback_http(&url),
+            ..self.fetch.clone()
+        };
+        let bytes = fetch.get(&url)?;
         let found = locked_by(&bytes);
         if let Some(expected) = &known {
             compare(&url, expected, &found)?;
@@ -243,10 +248,14 @@ mod tests {
             url(&parse("https://m.example/f-{version}.tgz").unwrap()),
             "https://m.example/f-2.9.4.tgz"
         );
-        assert!(matches!(
-            parse("http://m.example"),
-            Err(InstallError::NotHttps { .. })
-        ));
+        for text in [
+            "http://m.example",
+            "http://localhost.m.example",
+            "ftp://localhost",
+        ] {
+            assert!(matches!(parse(text), Err(InstallError::NotHttps { .. })));
+        }
+        assert!(parse("http://localhost:8080/flux").is_ok());
         assert_eq!(
             parse("flux.tar.gz").unwrap(),
             Source::Archive("/repo/flux.tar.gz".into())

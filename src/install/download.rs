@@ -15,7 +15,7 @@ pub struct Fetch {
     pub time_limit: Duration,
     /// The most bytes that are taken.
     pub size_limit: u64,
-    /// Lets tests serve from this machine without a certificate.
+    /// Lets this machine itself serve without a certificate, and redirect to itself.
     pub loopback_http: bool,
 }
 
@@ -146,6 +146,12 @@ impl Fetch {
             other => other.to_string(),
         }
     }
+}
+
+/// Whether an address is http on this machine: a mirror through a tunnel, say.
+pub(crate) fn is_loopback_http(url: &str) -> bool {
+    let target: Option<Uri> = url.parse().ok();
+    target.is_some_and(|target| target.scheme_str() == Some("http") && is_loopback(&target))
 }
 
 fn is_loopback(target: &Uri) -> bool {

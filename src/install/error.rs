@@ -41,10 +41,14 @@ pub enum InstallError {
     Archive { name: String, reason: String },
     #[error("`{path}` is neither an archive nor a folder of manifests: {reason}")]
     Local { path: Utf8PathBuf, reason: String },
-    #[error("Flux {version} is not in the cache and --offline forbids to download it")]
+    #[error("`{path}` cannot be the install manifest: {reason}")]
+    Manifest { path: Utf8PathBuf, reason: String },
+    #[error("the release of Flux {version} is not at hand, and this run may not download it")]
     Offline { version: String },
     #[error("Flux {version} is not in fluxgen.lock and --locked forbids to add it")]
     NotLocked { version: String },
+    #[error("`{path}` is not up to date and --locked forbids to change it")]
+    LockChanges { path: Utf8PathBuf },
     #[error("fluxgen.lock: {reason}")]
     Lock { reason: String },
     #[error("there is no folder for the cache: neither XDG_CACHE_HOME nor HOME is set")]
@@ -102,7 +106,10 @@ impl InstallError {
             Self::Offline { .. } => {
                 "run `fluxgen lock` once with a network, or point `flux.distribution` to a local archive"
             }
-            Self::NotLocked { .. } => "run `fluxgen lock` and commit fluxgen.lock",
+            Self::Manifest { .. } => "name the output of `flux install --export` of that version",
+            Self::LockChanges { .. } | Self::NotLocked { .. } => {
+                "run `fluxgen lock` and commit fluxgen.lock"
+            }
             Self::Lock { .. } => "mend fluxgen.lock, or remove it and run `fluxgen lock`",
             Self::NoCache => "set HOME or XDG_CACHE_HOME",
             Self::Io { .. } => "check the path and your rights on it",

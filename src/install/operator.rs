@@ -17,12 +17,15 @@ pub struct OperatorSync {
     /// The source's name where it is not the namespace's; it can never be changed later.
     pub name: Option<String>,
     pub provider: Option<String>,
+    pub recurse_submodules: bool,
+    pub sparse_checkout: Vec<String>,
 }
 
 /// The FluxInstance `flux` of a cluster.
 ///
 /// What the API has a field for is a field. The log level, the namespaces to watch and tolerations
-/// have none: they become patches of the controllers, before `patches` of the user's own.
+/// have none: they become patches of the controllers, and submodules and the sparse checkout a
+/// patch of the source, before `patches` of the user's own.
 ///
 /// Source: <https://fluxcd.control-plane.io/operator/fluxinstance/>
 pub fn flux_instance(options: &Options, sync: Option<&OperatorSync>, patches: &[Node]) -> Node {
@@ -47,6 +50,7 @@ pub fn flux_instance(options: &Options, sync: Option<&OperatorSync>, patches: &[
         ]),
     );
     let mut all: Vec<_> = option_patches(options);
+    all.extend(sync.and_then(sync_patch));
     all.extend_from_slice(patches);
     if !all.is_empty() {
         spec.set(
@@ -87,6 +91,25 @@ fn sync_of(sync: &OperatorSync) -> Node {
     optional("provider", &sync.provider, &mut found);
     optional("pullSecret", &sync.pull_secret, &mut found);
     node(found)
+}
+
+fn sync_patch(sync: &OperatorSync) -> Option<Node> {
+    let mut operations = Vec::new();
+    if sync.recurse_submodules {
+        let value = Node::new(true, Span::BUILT_IN);
+        operations.push(operation("/spec/recurseSubmodules", value));
+    }
+    if !sync.sparse_checkout.is_empty() {
+        let folders: Vec<_> = sync.sparse_checkout.iter().map(|path| text(path)).collect();
+        let value = Node::new(folders, Span::BUILT_IN);
+        operations.push(operation("/spec/sparseCheckout", value));
+    }
+    if operations.is_empty() {
+        return None;
+    }
+    let patch = write(&Node::new(operations, Span::BUILT_IN));
+    let target = table([("kind", text("GitRepository"))]);
+    Some(table([("target", target), ("patch", text(&patch))]))
 }
 
 fn option_patches(options: &Options) -> Vec<Node> {
@@ -154,6 +177,8 @@ mod tests {
             interval: "1m".to_owned(),
             name: None,
             provider: None,
+            recurse_submodules: false,
+            sparse_checkout: Vec::new(),
         };
         let written = write(&flux_instance(
             &Options::new(Version::new(2, 9, 4)),

@@ -36,6 +36,8 @@ pub struct Options {
 pub struct Fault {
     /// The option's name in the TOML: `logLevel`.
     pub option: &'static str,
+    /// The user's own word, to find its place by.
+    pub value: String,
     pub message: String,
     pub help: String,
 }
@@ -67,6 +69,7 @@ impl Options {
     pub fn of(flux: &Flux) -> Result<Self, Fault> {
         let version = Version::parse(&flux.version.value).map_err(|error| Fault {
             option: "version",
+            value: flux.version.value.clone(),
             message: format!("version `{}` is not a release: {error}", flux.version.value),
             help: "write all three numbers, as in `2.9.4`".to_owned(),
         })?;
@@ -128,9 +131,10 @@ impl Options {
     /// All that no release can meet; what this release lacks is told by `build`.
     pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let mut fault = |option, message: String, help: &str| {
+        let mut fault = |option, value: &str, message: String, help: &str| {
             faults.push(Fault {
                 option,
+                value: value.to_owned(),
                 message,
                 help: help.to_owned(),
             });
@@ -145,12 +149,14 @@ impl Options {
                     let help = format!("choose from {}", COMPONENTS.join(", "));
                     fault(
                         option,
+                        name,
                         format!("component `{name}` is not available"),
                         &help,
                     );
                 } else if seen.contains(&name) {
                     fault(
                         option,
+                        name,
                         format!("component `{name}` is named twice"),
                         "name each component once",
                     );
@@ -161,6 +167,7 @@ impl Options {
                     );
                     fault(
                         option,
+                        name,
                         message,
                         "raise `flux.version` or leave the component out",
                     );
@@ -172,13 +179,19 @@ impl Options {
             let message = format!("namespace `{}` is not a DNS label", self.namespace);
             fault(
                 "namespace",
+                &self.namespace,
                 message,
                 "use at most 63 lower-case letters, digits and inner hyphens",
             );
         }
         if !LOG_LEVELS.contains(&self.log_level.as_str()) {
             let message = format!("log level `{}` is not known", self.log_level);
-            fault("logLevel", message, "use `debug`, `info` or `error`");
+            fault(
+                "logLevel",
+                &self.log_level,
+                message,
+                "use `debug`, `info` or `error`",
+            );
         }
         if self.registry.contains("://")
             || !self
@@ -190,16 +203,27 @@ impl Options {
                 "registry `{}` is not a host with an optional path",
                 self.registry
             );
-            fault("registry", message, "write it as `ghcr.io/fluxcd`");
+            fault(
+                "registry",
+                &self.registry,
+                message,
+                "write it as `ghcr.io/fluxcd`",
+            );
         }
         if self.registry.ends_with('/') {
             let message = format!("registry `{}` ends in a slash", self.registry);
-            fault("registry", message, "leave the last slash out");
+            fault(
+                "registry",
+                &self.registry,
+                message,
+                "leave the last slash out",
+            );
         }
         if !is_dns_name(&self.cluster_domain) {
             let message = format!("cluster domain `{}` is not a DNS name", self.cluster_domain);
             fault(
                 "clusterDomain",
+                &self.cluster_domain,
                 message,
                 "write it as `cluster.local`, without a dot at its end",
             );
@@ -212,6 +236,7 @@ impl Options {
             let message = format!("image pull secret `{name}` is not the name of a Secret");
             fault(
                 "imagePullSecret",
+                name,
                 message,
                 "use lower-case letters, digits, hyphens and dots",
             );
@@ -224,6 +249,7 @@ impl Options {
             let message = format!("toleration key `{key}` is not the key of a taint");
             fault(
                 "tolerationKeys",
+                key,
                 message,
                 "write it as `name` or `example.com/name`",
             );

@@ -3,11 +3,16 @@
 use camino::Utf8PathBuf;
 
 use super::DEFAULT_NAMESPACE;
-use super::fields::{Fields, unknown_key};
+use super::fields::{Fields, wrong_type};
+use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::expand::include::included_path;
+use crate::go::duration::{Duration, Units};
+use crate::install::Options;
 use crate::node::{Node, Table};
 use crate::schema::{FluxMinor, Pinned};
 use crate::source::{Span, Spanned};
+use crate::validate::metadata::is_subdomain;
 
 /// Flux in one cluster.
 #[derive(Debug, Clone)]
@@ -48,10 +53,10 @@ pub enum Install {
 /// `flux.sync`: how the cluster syncs the repository.
 #[derive(Debug, Clone)]
 pub struct Sync {
-    /// Go form, as the flux command writes it.
-    pub interval: String,
+    pub interval: Duration,
     /// Without it, `./clusters/<name>`.
     pub path: Option<Spanned<Utf8PathBuf>>,
+    /// Without it, `flux-system`; empty for a public repository, which needs none.
     pub secret: Option<Spanned<String>>,
     pub submodules: bool,
     pub sparse_checkout: Vec<Spanned<String>>,
@@ -137,10 +142,11 @@ impl Flux {
         fields.finish([]);
         let version = version_without_v(version, diagnostics);
         let minor = minor(&version, diagnostics);
-        for component in components.iter().chain(&components_extra) {
-            check_component(component, &version, minor, diagnostics);
+        sync.check_version(&version, minor, diagnostics);
+        for patch in &patches {
+            check_patch(patch, diagnostics);
         }
-        if install == Install::Release {
+        if install != Install::None {
             for required in ["source-controller", "kustomize-controller"] {
                 if !components.iter().any(|known| known.value == required) {
                     let span = table
@@ -157,7 +163,7 @@ impl Flux {
                 }
             }
         }
-        Self {
+        let flux = Self {
             install,
             version,
             minor,
@@ -174,6 +180,48 @@ impl Flux {
             patches,
             sync,
             distribution,
+        };
+        flux.check_options(table, diagnostics);
+        flux
+    }
+
+    /// What no release of Flux can be told, each at its place.
+    fn check_options(&self, table: &Table, diagnostics: &mut Diagnostics) {
+        let faults = match Options::of(self) {
+            Ok(options) => options.faults(),
+            Err(fault) => vec![fault],
+        };
+        for fault in faults {
+            if fault.option == "logLevel" {
+                // Said when it was read.
+                continue;
+            }
+            let span = table.get(fault.option).map_or(Span::BUILT_IN, |node| {
+                let items = node.as_array().unwrap_or_default();
+                // Of two equal ones the second is one too many.
+                let item = items
+                    .iter()
+                    .rfind(|item| item.as_str() == Some(fault.value.as_str()));
+                item.map_or(node.span, |item| item.span)
+            });
+            let is_version = fault.message.contains("needs Flux");
+            let code = if is_version {
+                "flux-version"
+            } else {
+                "wrong-value"
+            };
+            let mut diagnostic = Diagnostic::error(code, fault.message)
+                .at(span, "")
+                .with_help(fault.help);
+            if is_version {
+                diagnostic = diagnostic.at(self.version.span, "pinned here");
+            } else if fault.option.starts_with("components")
+                && let Some(near) = nearest(&fault.value, COMPONENTS.iter().copied())
+                && near != fault.value
+            {
+                diagnostic = diagnostic.with_help(format!("did you mean `{near}`?"));
+            }
+            diagnostics.push(diagnostic);
         }
     }
 }
@@ -230,56 +278,135 @@ fn minor(version: &Spanned<String>, diagnostics: &mut Diagnostics) -> FluxMinor 
     }
 }
 
-fn check_component(
-    component: &Spanned<String>,
-    version: &Spanned<String>,
-    minor: FluxMinor,
-    diagnostics: &mut Diagnostics,
-) {
-    if !COMPONENTS.contains(&component.value.as_str()) {
-        let mut unknown = unknown_key(
-            "flux.components",
-            &component.value,
-            component.span,
-            COMPONENTS.iter().copied(),
-        );
-        unknown.code = "wrong-value";
-        unknown.message = format!("`{}` is no Flux component", component.value);
-        unknown.fix = None;
-        diagnostics.push(unknown);
-    } else if component.value == "source-watcher" && !minor.is_within("2.7".parse().ok(), None) {
+/// The keys of a kustomize patch.
+///
+/// Source: <https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/patches/>
+const PATCH: &[&str] = &["patch", "path", "target", "options"];
+
+fn check_patch(patch: &Node, diagnostics: &mut Diagnostics) {
+    let Some(table) = patch.as_table() else {
+        diagnostics.push(wrong_type("flux.patches", patch, "an array of tables"));
+        return;
+    };
+    let mut fields = Fields::new(table, "flux.patches", diagnostics);
+    let says = |node: &Node| node.as_str().is_some() || included_path(node).is_some();
+    let patch_text = fields.node("patch");
+    if let Some(wrong) = patch_text.filter(|node| !says(node)) {
+        let fault = wrong_type("flux.patches.patch", wrong, "a string");
+        fields.diagnostics.push(fault);
+    }
+    let path = fields.text("path");
+    fields.table("target");
+    fields.table("options");
+    fields.finish(PATCH.iter().copied());
+    if patch_text.is_some() == path.is_some() {
         diagnostics.push(
             Diagnostic::error(
-                "flux-version",
-                format!(
-                    "`source-watcher` needs Flux 2.7; this cluster pins {}",
-                    version.value
-                ),
+                "missing-field",
+                "a patch of the controllers needs `patch` or `path`, and not both",
             )
-            .at(component.span, "")
-            .at(version.span, "pinned here")
-            .with_help("raise `flux.version` or leave the component out"),
+            .at(patch.span, "")
+            .with_help("write the patch itself: `patch = \"…\"` or `patch = { file = \"…\" }`"),
         );
     }
 }
+
+/// `spec.provider` of a GitRepository, with the Flux version it came in.
+///
+/// Source: <https://fluxcd.io/flux/components/source/gitrepositories/#provider>
+const PROVIDERS: &[&str] = &["generic", "aws", "azure", "github"];
 
 impl Sync {
     fn read(table: Option<&Table>, diagnostics: &mut Diagnostics) -> Self {
         let empty = Table::new();
         let mut fields = Fields::new(table.unwrap_or(&empty), "flux.sync", diagnostics);
-        let sync = Self {
-            interval: fields
-                .text("interval")
-                .map_or("1m0s".to_owned(), |interval| interval.value),
-            path: fields
-                .text("path")
-                .map(|path| Spanned::new(Utf8PathBuf::from(path.value), path.span)),
-            secret: fields.text("secret"),
-            submodules: fields.bool("submodules").is_some_and(|value| value.value),
-            sparse_checkout: fields.texts("sparseCheckout").unwrap_or_default(),
-            provider: fields.text("provider"),
-        };
+        let minute = Duration::from_nanoseconds(60_000_000_000);
+        let interval = fields.text("interval").map_or(minute, |interval| {
+            let read = Duration::parse_flux(&interval.value, Units::Hours);
+            read.unwrap_or_else(|error| {
+                let mut diagnostic = Diagnostic::error(
+                    "wrong-value",
+                    format!("`{}` is no `flux.sync.interval`: {error}", interval.value),
+                )
+                .at(interval.span, "");
+                if let Some(help) = error.fault.help() {
+                    diagnostic = diagnostic.with_help(help);
+                }
+                fields.diagnostics.push(diagnostic);
+                minute
+            })
+        });
+        let path = fields
+            .text("path")
+            .map(|path| Spanned::new(Utf8PathBuf::from(path.value), path.span));
+        if let Some(path) = &path
+            && (path.value.is_absolute()
+                || path.value.components().any(|part| part.as_str() == ".."))
+        {
+            fields.diagnostics.push(
+                Diagnostic::error(
+                    "wrong-value",
+                    format!("`{}` leads out of the repository", path.value),
+                )
+                .at(path.span, "")
+                .with_help("write it from the root of the repository: `clusters/staging`"),
+            );
+        }
+        let secret = fields.text("secret");
+        if let Some(secret) = &secret
+            && !secret.value.is_empty()
+            && !is_subdomain(&secret.value)
+        {
+            fields.diagnostics.push(
+                Diagnostic::error(
+                    "wrong-value",
+                    format!("`{}` is not the name of a Secret", secret.value),
+                )
+                .at(secret.span, "")
+                .with_help(
+                    "use lower-case letters, digits, `-` and `.`; \"\" for a public repository",
+                ),
+            );
+        }
+        let submodules = fields.bool("submodules").is_some_and(|value| value.value);
+        let sparse_checkout = fields.texts("sparseCheckout").unwrap_or_default();
+        let provider = fields.one_of("provider", PROVIDERS);
         fields.finish([]);
-        sync
+        Self {
+            interval,
+            path,
+            secret,
+            submodules,
+            sparse_checkout,
+            provider: provider.map(|name| Spanned::new(name.value.to_owned(), name.span)),
+        }
+    }
+
+    /// What the pinned version cannot do.
+    fn check_version(
+        &self,
+        version: &Spanned<String>,
+        minor: FluxMinor,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let is_2_9 = minor.is_within("2.9".parse().ok(), None);
+        let aws = self
+            .provider
+            .as_ref()
+            .filter(|provider| provider.value == "aws");
+        if let (Some(provider), false) = (aws, is_2_9) {
+            diagnostics.push(
+                Diagnostic::error(
+                    "flux-version",
+                    format!(
+                        "`flux.sync.provider` `aws` needs Flux 2.9; this cluster pins {}",
+                        version.value
+                    ),
+                )
+                .at(provider.span, "")
+                .at(version.span, "pinned here")
+                .with_help("raise `flux.version`"),
+            );
+        }
     }
 }

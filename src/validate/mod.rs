@@ -3,7 +3,7 @@
 //! Works on variants, so a fault that a thousand clusters share is found once.
 
 mod format;
-mod metadata;
+pub(crate) mod metadata;
 
 use rayon::prelude::*;
 

@@ -1,0 +1,504 @@
+//! The `flux-system` folder of each cluster: what installs Flux there and what makes it sync.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::emit::{ClusterTree, Tree, head};
+use crate::expand::Includes;
+use crate::expand::include::{included_path, normalize};
+use crate::install::{
+    OperatorSync, Options, Reference, Releases, Sync, flux_instance, kustomization, sync,
+};
+use crate::node::{Node, Table, Value};
+use crate::settings::{Cluster, DEFAULT_NAMESPACE, Install, Settings};
+use crate::source::Span;
+use crate::tree::{CLUSTERS, Existing, File};
+use crate::yaml;
+
+pub(crate) const COMPONENTS_FILE: &str = "gotk-components.yaml";
+pub(crate) const SYNC_FILE: &str = "gotk-sync.yaml";
+pub(crate) const KUSTOMIZATION_FILE: &str = "kustomization.yaml";
+pub(crate) const INSTANCE_FILE: &str = "flux-instance.yaml";
+
+/// All files that the folder may hold of ours.
+const FILES: [&str; 4] = [
+    COMPONENTS_FILE,
+    SYNC_FILE,
+    KUSTOMIZATION_FILE,
+    INSTANCE_FILE,
+];
+
+/// The names kustomize finds its file by.
+const KUSTOMIZATIONS: [&str; 3] = [KUSTOMIZATION_FILE, "kustomization.yml", "Kustomization"];
+
+/// What the folders are made from besides the settings.
+pub(crate) struct Inputs<'a> {
+    pub config: &'a str,
+    pub includes: &'a Includes,
+    pub existing: &'a BTreeMap<String, Existing>,
+    /// The clusters that are asked for; empty for all.
+    pub only: &'a [String],
+}
+
+/// Adds the folders to a tree.
+///
+/// Without `releases` the committed install manifests stay as they are, which is what a commit that
+/// is only looked at wants. Without a tree, the faults of the settings alone are told.
+pub(crate) fn add(
+    settings: &Settings,
+    tree: Option<&mut Tree>,
+    inputs: &Inputs<'_>,
+    mut releases: Option<&mut Releases>,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(tree) = tree.filter(|_| !diagnostics.has_errors()) else {
+        for cluster in asked(settings, inputs) {
+            check(settings, cluster, diagnostics);
+        }
+        return;
+    };
+    let head = head(settings, inputs.config);
+    let mut components: BTreeMap<(String, String), Arc<str>> = BTreeMap::new();
+    for cluster in asked(settings, inputs) {
+        let Some(at) = tree
+            .clusters
+            .iter()
+            .position(|tree| tree.name == cluster.name.value)
+        else {
+            continue;
+        };
+        let mut folder = Folder {
+            settings,
+            cluster,
+            existing: inputs.existing.get(&cluster.name.value),
+            head: &head,
+            files: Vec::new(),
+        };
+        check(settings, cluster, diagnostics);
+        match cluster.flux.install {
+            Install::None => {
+                tree.clusters[at].left_alone = folder.paths().collect();
+                continue;
+            }
+            Install::Release => {
+                folder.release(
+                    &tree.clusters[at],
+                    inputs,
+                    releases.as_deref_mut(),
+                    &mut components,
+                    diagnostics,
+                );
+            }
+            Install::Operator => folder.operator(inputs.includes, diagnostics),
+        }
+        let files = std::mem::take(&mut folder.files);
+        for (path, text) in files {
+            let taken = tree.clusters[at]
+                .files
+                .keys()
+                .any(|known| known.eq_ignore_ascii_case(&path));
+            if taken {
+                diagnostics.push(
+                    Diagnostic::error("layout", format!("`{path}` is Flux's own file"))
+                        .in_cluster(cluster.name.value.as_str())
+                        .with_help("choose another `layout.path` for the resource that is there"),
+                );
+            }
+            tree.clusters[at].files.insert(Arc::from(path), text);
+        }
+    }
+}
+
+fn asked<'a>(settings: &'a Settings, inputs: &'a Inputs<'_>) -> impl Iterator<Item = &'a Cluster> {
+    settings
+        .clusters
+        .iter()
+        .filter(|cluster| inputs.only.is_empty() || inputs.only.contains(&cluster.name.value))
+}
+
+/// What the settings lack for Flux to sync the repository.
+fn check(settings: &Settings, cluster: &Cluster, diagnostics: &mut Diagnostics) {
+    let flux = &cluster.flux;
+    if flux.install == Install::None {
+        return;
+    }
+    let repo = &settings.repo;
+    if repo.url.is_none() {
+        diagnostics.push(
+            Diagnostic::error("missing-field", "Flux cannot sync without `repo.url`")
+                .at(repo.span, "")
+                .with_help("add `url = \"ssh://git@host/owner/repository\"` to `[repo]`"),
+        );
+    }
+    if (&repo.namespace, &repo.name) != (&flux.namespace, &flux.namespace) {
+        let namespace = &flux.namespace;
+        diagnostics.push(
+            Diagnostic::error(
+                "flux-sync",
+                format!(
+                    "the repository is the GitRepository `{}/{}`, which Flux will not make in namespace `{namespace}`",
+                    repo.namespace, repo.name
+                ),
+            )
+            .at(repo.span, "")
+            .in_cluster(cluster.name.value.as_str())
+            .with_note("Flux names the GitRepository and the Kustomization that sync it after its namespace")
+            .with_help(format!("set `repo.name = \"{namespace}/{namespace}\"`")),
+        );
+    }
+    if flux.install == Install::Operator {
+        if let Some(distribution) = &flux.distribution {
+            diagnostics.push(
+                Diagnostic::warning(
+                    "flux-sync",
+                    "`flux.distribution` has no effect: the Flux Operator fetches the release itself",
+                )
+                .at(distribution.span, "")
+                .with_help("leave it out, or set `flux.install = \"release\"`"),
+            );
+        }
+        for patch in &flux.patches {
+            for key in ["path", "options"] {
+                if let Some(found) = patch.get(key) {
+                    diagnostics.push(
+                        Diagnostic::error(
+                            "flux-sync",
+                            format!("a patch in a FluxInstance cannot have `{key}`"),
+                        )
+                        .at(found.span, "")
+                        .with_help("write `patch` and `target` alone"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+struct Folder<'a> {
+    settings: &'a Settings,
+    cluster: &'a Cluster,
+    existing: Option<&'a Existing>,
+    head: &'a str,
+    files: Vec<(String, Arc<str>)>,
+}
+
+impl Folder<'_> {
+    fn path(&self, file: &str) -> String {
+        format!("{}/{file}", self.cluster.flux.namespace)
+    }
+
+    fn paths(&self) -> impl Iterator<Item = Arc<str>> {
+        FILES.map(|file| Arc::from(self.path(file))).into_iter()
+    }
+
+    fn put(&mut self, file: &str, text: &str) {
+        self.files
+            .push((self.path(file), Arc::from(format!("{}{text}", self.head))));
+    }
+
+    fn release(
+        &mut self,
+        tree: &ClusterTree,
+        inputs: &Inputs<'_>,
+        releases: Option<&mut Releases>,
+        components: &mut BTreeMap<(String, String), Arc<str>>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let flux = &self.cluster.flux;
+        let url = match &self.settings.repo.url {
+            Some(url) => url.value.clone(),
+            None => return,
+        };
+        let path = self.path(COMPONENTS_FILE);
+        match releases {
+            Some(releases) => {
+                let Ok(options) = Options::of(flux) else {
+                    return;
+                };
+                let distribution = flux.distribution.as_ref().map(|text| text.value.as_str());
+                let committed = inputs.existing.values().filter_map(|existing| {
+                    match existing.files.get(&path)? {
+                        File::Ours(bytes) => Some(bytes.as_slice()),
+                        File::Foreign(_) | File::Link | File::Temporary => None,
+                    }
+                });
+                match releases.text(distribution, &options, committed) {
+                    Ok(text) => {
+                        let key = (
+                            distribution.unwrap_or_default().to_owned(),
+                            options.digest(),
+                        );
+                        let whole = components
+                            .entry(key)
+                            .or_insert_with(|| Arc::from(format!("{}{text}", self.head)));
+                        self.files.push((path, whole.clone()));
+                    }
+                    Err(refusal) => {
+                        let mut diagnostic = Diagnostic::error("flux-release", refusal.message);
+                        if let Some(distribution) = &flux.distribution {
+                            diagnostic = diagnostic.at(distribution.span, "");
+                        }
+                        diagnostics.push(
+                            diagnostic
+                                .at(flux.version.span, "")
+                                .in_cluster(self.cluster.name.value.as_str())
+                                .with_help(refusal.help),
+                        );
+                    }
+                }
+            }
+            None => {
+                let standing = self.existing.and_then(|known| known.files.get(&path));
+                if let Some(File::Ours(bytes)) = standing
+                    && let Ok(text) = std::str::from_utf8(bytes)
+                {
+                    self.files.push((path, Arc::from(text)));
+                }
+            }
+        }
+        let patches = patches(&flux.patches, inputs.includes, diagnostics);
+        self.check_standing(&patches, diagnostics);
+        let sync_path = match &flux.sync.path {
+            Some(path) => path.value.to_string(),
+            None => format!("{CLUSTERS}/{}", self.cluster.name.value),
+        };
+        let [repository, root] = sync(&Sync {
+            namespace: flux.namespace.clone(),
+            url,
+            reference: Reference::branch(self.settings.repo.branch.as_str()),
+            secret: self.secret(),
+            interval: flux.sync.interval,
+            path: sync_path,
+            recurse_submodules: flux.sync.submodules,
+            sparse_checkout: texts(&flux.sync.sparse_checkout),
+            provider: self.provider(),
+        });
+        let text = format!(
+            "---\n{}---\n{}",
+            yaml::write(&repository),
+            yaml::write(&root)
+        );
+        self.put(SYNC_FILE, &text);
+        let resources = self.resources(tree, &patches);
+        let file = kustomization(resources.iter().map(String::as_str), &patches);
+        self.put(KUSTOMIZATION_FILE, &yaml::write(&file));
+    }
+
+    fn operator(&mut self, includes: &Includes, diagnostics: &mut Diagnostics) {
+        let flux = &self.cluster.flux;
+        let Some(url) = &self.settings.repo.url else {
+            return;
+        };
+        let Ok(options) = Options::of(flux) else {
+            return;
+        };
+        let path = match &flux.sync.path {
+            Some(path) => path.value.as_str().trim_start_matches("./").to_owned(),
+            None => format!("{CLUSTERS}/{}", self.cluster.name.value),
+        };
+        let sync = OperatorSync {
+            url: url.value.clone(),
+            reference: format!("refs/heads/{}", self.settings.repo.branch),
+            path,
+            pull_secret: self.secret(),
+            interval: flux.sync.interval.to_string(),
+            name: None,
+            provider: self.provider(),
+            recurse_submodules: flux.sync.submodules,
+            sparse_checkout: texts(&flux.sync.sparse_checkout),
+        };
+        let patches = patches(&flux.patches, includes, diagnostics);
+        let instance = flux_instance(&options, Some(&sync), &patches);
+        self.put(INSTANCE_FILE, &format!("---\n{}", yaml::write(&instance)));
+    }
+
+    /// The Secret of the credentials; Flux's own default does not follow the namespace.
+    fn secret(&self) -> Option<String> {
+        match &self.cluster.flux.sync.secret {
+            None => Some(DEFAULT_NAMESPACE.to_owned()),
+            Some(secret) if secret.value.is_empty() => None,
+            Some(secret) => Some(secret.value.clone()),
+        }
+    }
+
+    /// `generic` is what a GitRepository without a provider has.
+    fn provider(&self) -> Option<String> {
+        let provider = self.cluster.flux.sync.provider.as_ref()?;
+        (provider.value != "generic").then(|| provider.value.clone())
+    }
+
+    /// What `flux bootstrap` lists: the folder's files that are Kubernetes resources, and folders
+    /// with a kustomize file of their own. Patches are no resources.
+    fn resources(&self, tree: &ClusterTree, patches: &[Node]) -> BTreeSet<String> {
+        let mut found = BTreeSet::from([COMPONENTS_FILE.to_owned(), SYNC_FILE.to_owned()]);
+        let base = format!("{}/", self.cluster.flux.namespace);
+        let patch_files: BTreeSet<&str> = patches
+            .iter()
+            .filter_map(|patch| patch.get("path")?.as_str())
+            .map(|path| path.trim_start_matches("./"))
+            .collect();
+        let nothing = BTreeMap::new();
+        let standing = self.existing.map_or(&nothing, |known| &known.files);
+        let own_folders: BTreeSet<&str> = standing
+            .keys()
+            .filter_map(|path| path.strip_prefix(&base)?.rsplit_once('/'))
+            .filter(|(_, file)| KUSTOMIZATIONS.contains(file))
+            .map(|(folder, _)| folder)
+            .collect();
+        let mut add = |path: &str| {
+            let folder = path
+                .match_indices('/')
+                .map(|(at, _)| &path[..at])
+                .find(|folder| own_folders.contains(folder));
+            match folder {
+                Some(folder) => found.insert(folder.to_owned()),
+                None => found.insert(path.to_owned()),
+            };
+        };
+        for (path, file) in standing {
+            let Some(name) = path.strip_prefix(&base) else {
+                continue;
+            };
+            let is_inside_own = name.contains('/')
+                && own_folders.iter().any(|folder| {
+                    name.strip_prefix(folder)
+                        .is_some_and(|rest| rest.starts_with('/'))
+                });
+            let is_ours = FILES.contains(&name);
+            if is_ours || patch_files.contains(name) {
+                continue;
+            }
+            let is_resource = match file {
+                File::Foreign(Some(bytes)) => {
+                    !KUSTOMIZATIONS.contains(&name) && holds_resources(bytes)
+                }
+                File::Foreign(None) | File::Ours(_) | File::Link | File::Temporary => false,
+            };
+            if is_inside_own || is_resource {
+                add(name);
+            }
+        }
+        for path in tree.files.keys() {
+            if let Some(name) = path.strip_prefix(&base) {
+                add(name);
+            }
+        }
+        found
+    }
+
+    /// A kustomize file that stands there and says more than ours will.
+    fn check_standing(&self, patches: &[Node], diagnostics: &mut Diagnostics) {
+        let Some(existing) = self.existing else {
+            return;
+        };
+        for name in KUSTOMIZATIONS {
+            let Some(File::Foreign(found)) = existing.files.get(&self.path(name)) else {
+                continue;
+            };
+            let shown = format!("{CLUSTERS}/{}/{}", self.cluster.name.value, self.path(name));
+            if name != KUSTOMIZATION_FILE {
+                diagnostics.push(
+                    Diagnostic::error(
+                        "file-in-the-way",
+                        format!("`{shown}` is a second kustomize file beside fluxgen's own"),
+                    )
+                    .with_help(format!(
+                        "move its patches to `flux.patches` and remove it: {KUSTOMIZATION_FILE} takes its place"
+                    )),
+                );
+                continue;
+            }
+            for key in lost(found.as_deref().unwrap_or_default(), patches) {
+                let help = match key.as_str() {
+                    "patches" => "copy them to `flux.patches` before you adopt the file",
+                    _ => "write it as a patch in `flux.patches`, or keep it in a folder of its own",
+                };
+                diagnostics.push(
+                    Diagnostic::warning(
+                        "adopting-loses",
+                        format!("`{key}` of `{shown}` is not in the TOML file"),
+                    )
+                    .with_help(help),
+                );
+            }
+        }
+    }
+}
+
+/// The keys of a standing kustomize file that ours would not have.
+fn lost(bytes: &[u8], patches: &[Node]) -> Vec<String> {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let documents = yaml::read_all(text, Span::BUILT_IN.file).unwrap_or_default();
+    let Some(table) = documents.first().and_then(Node::as_table) else {
+        return Vec::new();
+    };
+    let patches = Value::Array(patches.to_vec());
+    let is_kept = |key: &str, node: &Node| match key {
+        "apiVersion" | "kind" | "metadata" | "resources" => true,
+        "patches" => node.value.same(&patches),
+        _ => false,
+    };
+    table
+        .iter()
+        .filter(|(key, entry)| !is_kept(key, &entry.node))
+        .map(|(key, _)| key.to_owned())
+        .collect()
+}
+
+/// Whether each document of a file is a resource, as kustomize would read it.
+fn holds_resources(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let documents = yaml::read_all(text, Span::BUILT_IN.file).unwrap_or_default();
+    let is_resource = |node: &Node| {
+        ["apiVersion", "kind"]
+            .iter()
+            .all(|key| node.get(key).is_some_and(|value| value.as_str().is_some()))
+    };
+    let mut documents = documents
+        .iter()
+        .filter(|node| node.value != Value::Null)
+        .peekable();
+    documents.peek().is_some() && documents.all(is_resource)
+}
+
+/// The patches with the files they include.
+fn patches(patches: &[Node], includes: &Includes, diagnostics: &mut Diagnostics) -> Vec<Node> {
+    patches
+        .iter()
+        .map(|patch| {
+            let mut patch = patch.clone();
+            let included = patch.get("patch").and_then(|node| {
+                let (path, span) = included_path(node)?;
+                Some((path.to_owned(), span))
+            });
+            let (Some((path, span)), Some(table)) = (included, patch.as_table_mut()) else {
+                return patch;
+            };
+            let found = normalize(&path).and_then(|path| includes.files.get(&path));
+            match found {
+                Some(Ok(file)) => set(table, "patch", &file.text),
+                Some(Err(reason)) => diagnostics.push(
+                    Diagnostic::error("include", format!("`{path}` cannot be read: {reason}"))
+                        .at(span, ""),
+                ),
+                None => diagnostics.push(
+                    Diagnostic::error("include", format!("there is no file `{path}`"))
+                        .at(span, "")
+                        .with_help("paths are relative to the TOML file and stay in its folder"),
+                ),
+            }
+            patch
+        })
+        .collect()
+}
+
+fn set(table: &mut Table, key: &str, text: &str) {
+    table.set(key, Node::new(text, Span::BUILT_IN));
+}
+
+fn texts(found: &[crate::source::Spanned<String>]) -> Vec<String> {
+    found.iter().map(|text| text.value.clone()).collect()
+}

@@ -1,0 +1,330 @@
+//! The releases of one run: the lock, the cache and the network, each asked once.
+//!
+//! A distinct set of options costs one transformation, however many clusters share it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use semver::Version;
+
+use crate::emit::HEADER;
+use crate::install::archive::LIMITS;
+use crate::install::cache::sha256;
+use crate::install::{
+    Cache, Distribution, Document, Fetch, InstallError, Lock, Manifests, Mode, Options, Source,
+    build,
+};
+use crate::node::Node;
+
+/// Where a run takes the install manifests of its clusters from, and what it learnt for the lock.
+#[derive(Debug)]
+pub struct Releases {
+    /// The folder of the TOML file, which local distributions are relative to.
+    folder: Utf8PathBuf,
+    lock_file: Utf8PathBuf,
+    /// The lock as it stands on disk.
+    before: Lock,
+    lock: Lock,
+    mode: Mode,
+    is_locked: bool,
+    /// Whether a committed manifest may stand for the release it was made from.
+    trusts_trees: bool,
+    manifests: BTreeMap<(String, Version), Result<Arc<Manifests>, Refusal>>,
+    texts: BTreeMap<(String, String), Result<Arc<str>, Refusal>>,
+    used: BTreeSet<(Version, String)>,
+    used_options: BTreeSet<String>,
+    transformations: usize,
+}
+
+/// Why a cluster has no install manifest, in words that many clusters may share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub message: String,
+    pub help: String,
+}
+
+impl From<InstallError> for Refusal {
+    fn from(error: InstallError) -> Self {
+        Self {
+            message: error.to_string(),
+            help: error.help(),
+        }
+    }
+}
+
+impl Releases {
+    /// For a TOML file: its lock is the file of the same name that ends in `.lock`.
+    ///
+    /// `is_locked` makes [`Releases::save`] fail where the lock would change.
+    pub fn open(config: &Utf8Path, mode: Mode, is_locked: bool) -> Result<Self, InstallError> {
+        let folder = match config.parent() {
+            Some(parent) if !parent.as_str().is_empty() => parent.to_owned(),
+            _ => Utf8PathBuf::from("."),
+        };
+        let lock_file = config.with_extension("lock");
+        let lock = match fs_err::read_to_string(&lock_file) {
+            Ok(text) => Lock::parse(&text)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Lock::default(),
+            Err(error) => return Err(InstallError::io("cannot read", &lock_file, &error)),
+        };
+        Ok(Self {
+            folder,
+            lock_file,
+            before: lock.clone(),
+            lock,
+            mode,
+            is_locked,
+            trusts_trees: true,
+            manifests: BTreeMap::new(),
+            texts: BTreeMap::new(),
+            used: BTreeSet::new(),
+            used_options: BTreeSet::new(),
+            transformations: 0,
+        })
+    }
+
+    /// Has every release at hand, though the committed trees could do without: for `fluxgen lock`.
+    pub fn without_trees(mut self) -> Self {
+        self.trusts_trees = false;
+        self
+    }
+
+    pub fn lock(&self) -> &Lock {
+        &self.lock
+    }
+
+    pub fn lock_file(&self) -> &Utf8Path {
+        &self.lock_file
+    }
+
+    /// How many install manifests were made anew.
+    pub fn transformations(&self) -> usize {
+        self.transformations
+    }
+
+    /// The install manifest for `options`, from the release that `distribution` names.
+    ///
+    /// `committed` are the manifests that stand in the trees; one of them is taken as it is if the
+    /// lock says that these options made it of this release.
+    pub fn text<'c>(
+        &mut self,
+        distribution: Option<&str>,
+        options: &Options,
+        committed: impl Iterator<Item = &'c [u8]>,
+    ) -> Result<Arc<str>, Refusal> {
+        let key = (
+            distribution.unwrap_or_default().to_owned(),
+            options.digest(),
+        );
+        if let Some(known) = self.texts.get(&key) {
+            return known.clone();
+        }
+        let text = self.make(distribution, options, &key, committed);
+        self.texts.insert(key, text.clone());
+        text
+    }
+
+    fn make<'c>(
+        &mut self,
+        distribution: Option<&str>,
+        options: &Options,
+        key: &(String, String),
+        committed: impl Iterator<Item = &'c [u8]>,
+    ) -> Result<Arc<str>, Refusal> {
+        let source = match distribution {
+            Some(text) => Source::parse(text, &self.folder)?,
+            None => Source::default(),
+        };
+        if let Source::Manifest(path) = &source {
+            return Ok(manifest(path, &options.version)?);
+        }
+        let url = source.url(&options.version);
+        if let Some(url) = &url {
+            self.used.insert((options.version.clone(), url.clone()));
+            self.used_options.insert(key.1.clone());
+            if self.trusts_trees
+                && let Some(text) = self.committed(&options.version, url, &key.1, committed)
+            {
+                return Ok(text);
+            }
+        }
+        let manifests = self.manifests(&key.0, &source, &options.version)?;
+        let text = build(&manifests, options)?.text();
+        self.transformations += 1;
+        let release = url.and_then(|url| self.lock.get(&options.version, &url).cloned());
+        if let Some(release) = release {
+            self.lock
+                .add_install(&release, key.1.as_str(), sha256(text.as_bytes()));
+        }
+        Ok(Arc::from(text))
+    }
+
+    /// The committed manifest that these options made of the locked release.
+    fn committed<'c>(
+        &self,
+        version: &Version,
+        url: &str,
+        options: &str,
+        mut committed: impl Iterator<Item = &'c [u8]>,
+    ) -> Option<Arc<str>> {
+        let expected = self.lock.install(self.lock.get(version, url)?, options)?;
+        let body = committed.find_map(|bytes| {
+            let body = without_header(bytes);
+            (sha256(body) == expected).then_some(body)
+        })?;
+        std::str::from_utf8(body).ok().map(Arc::from)
+    }
+
+    fn manifests(
+        &mut self,
+        name: &str,
+        source: &Source,
+        version: &Version,
+    ) -> Result<Arc<Manifests>, Refusal> {
+        let key = (name.to_owned(), version.clone());
+        if let Some(known) = self.manifests.get(&key) {
+            return known.clone();
+        }
+        let loaded = self.load(source, version);
+        let loaded = loaded.map(Arc::new).map_err(Refusal::from);
+        self.manifests.insert(key, loaded.clone());
+        loaded
+    }
+
+    fn load(&mut self, source: &Source, version: &Version) -> Result<Manifests, InstallError> {
+        let cache = match source {
+            Source::Release { .. } => Cache::from_environment()?,
+            Source::Archive(_) | Source::Folder(_) | Source::Manifest(_) => Cache::at(""),
+        };
+        let distribution = Distribution {
+            cache,
+            fetch: Fetch::default(),
+        };
+        distribution.load(source, version, &mut self.lock, self.mode)
+    }
+
+    /// Forgets what no cluster asked for. Only right after all clusters were asked about.
+    pub fn prune(&mut self) {
+        let (used, options) = (&self.used, &self.used_options);
+        self.lock.retain(
+            |version, url| used.contains(&(version.clone(), url.to_owned())),
+            |with| options.contains(with),
+        );
+    }
+
+    /// Whether the lock differs from the file.
+    pub fn is_changed(&self) -> bool {
+        self.lock != self.before
+    }
+
+    /// Fails where the lock has changed and may not.
+    pub fn check_locked(&self) -> Result<(), InstallError> {
+        if self.is_locked && self.is_changed() {
+            return Err(InstallError::LockChanges {
+                path: self.lock_file.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes the lock where it has changed; says whether it has.
+    pub fn save(&mut self) -> Result<bool, InstallError> {
+        if !self.is_changed() {
+            return Ok(false);
+        }
+        self.check_locked()?;
+        let path = &self.lock_file;
+        let failed = |error: std::io::Error| InstallError::io("cannot write", path, &error);
+        if fs_err::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(InstallError::Io {
+                action: "cannot write",
+                path: path.clone(),
+                reason: "it is not a plain file".to_owned(),
+            });
+        }
+        let mut file = tempfile::Builder::new()
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            .tempfile_in(&self.folder)
+            .map_err(failed)?;
+        file.write_all(self.lock.to_string().as_bytes())
+            .map_err(failed)?;
+        file.persist(path).map_err(|error| failed(error.error))?;
+        self.before = self.lock.clone();
+        Ok(true)
+    }
+}
+
+/// A committed file without the comment lines that fluxgen put above Flux's own text.
+fn without_header(bytes: &[u8]) -> &[u8] {
+    let mut rest = bytes;
+    while rest.starts_with(b"#") {
+        let line = rest.iter().position(|byte| *byte == b'\n');
+        rest = line.map_or(&[], |at| &rest[at + 1..]);
+    }
+    rest
+}
+
+/// A finished install manifest: whole YAML, of the version that the cluster pins.
+fn manifest(path: &Utf8Path, version: &Version) -> Result<Arc<str>, InstallError> {
+    let path: Utf8PathBuf = path
+        .as_str()
+        .replace("{version}", &version.to_string())
+        .into();
+    let fault = |reason: String| InstallError::Manifest {
+        path: path.clone(),
+        reason,
+    };
+    let size = fs_err::metadata(&path)
+        .map_err(|error| fault(error.to_string()))?
+        .len();
+    if size > LIMITS.unpacked {
+        return Err(fault(format!("it has more than {} bytes", LIMITS.unpacked)));
+    }
+    let text = fs_err::read_to_string(&path).map_err(|error| fault(error.to_string()))?;
+    let documents = Document::read_all(&text).map_err(fault)?;
+    if documents.is_empty() {
+        return Err(fault("it holds no objects".to_owned()));
+    }
+    for document in &documents {
+        if !document.is_whole() {
+            return Err(fault("an object of it cannot be read".to_owned()));
+        }
+        if document.kind().is_empty() || document.name().is_empty() {
+            return Err(fault("an object of it has no kind or no name".to_owned()));
+        }
+    }
+    let labelled = documents.iter().find_map(|document| {
+        let labels = document.at(&["metadata", "labels"])?;
+        let is_flux = labels
+            .get("app.kubernetes.io/part-of")
+            .and_then(Node::as_str);
+        is_flux.filter(|part| *part == "flux")?;
+        labels.get("app.kubernetes.io/version")?.as_str()
+    });
+    if let Some(found) = labelled.filter(|found| *found != format!("v{version}")) {
+        return Err(fault(format!(
+            "it is of Flux {}, `flux.version` says {version}",
+            found.trim_start_matches('v')
+        )));
+    }
+    let text = match text.strip_prefix(HEADER) {
+        Some(_) => std::str::from_utf8(without_header(text.as_bytes())).unwrap_or(&text),
+        None => &text,
+    };
+    Ok(Arc::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_comment_lines_end_where_fluxs_text_begins() {
+        let text = b"# Generated by fluxgen from x. Do not edit.\n# mine\n---\n# Flux\na: 1\n";
+        assert_eq!(without_header(text), b"---\n# Flux\na: 1\n");
+        assert_eq!(without_header(b"# only"), b"");
+        assert_eq!(without_header(b"a: 1\n"), b"a: 1\n");
+    }
+}
