@@ -4,7 +4,7 @@ use crate::check::{Checked, check};
 use crate::diagnostic::Diagnostics;
 use crate::emit::{Surroundings, Tree, emit};
 use crate::expand::{Includes, expand};
-use crate::link::{Foreign, link};
+use crate::link::{Foreign, Graph, link};
 use crate::load::Document;
 use crate::resolve::{Resolved, resolve};
 use crate::rules::Facts;
@@ -16,7 +16,17 @@ pub struct Built {
     pub resolved: Resolved,
     /// Only where no stage found an error.
     pub checked: Option<Checked>,
+    /// The graph where there were errors: good to look at, never to write.
+    pub refused: Option<Box<Graph>>,
     pub tree: Option<Tree>,
+}
+
+impl Built {
+    /// What names what, whether or not there were errors.
+    pub fn graph(&self) -> Option<&Graph> {
+        let checked = self.checked.as_ref().map(Checked::graph);
+        checked.or(self.refused.as_deref())
+    }
 }
 
 /// Runs all stages after `load`; every stage goes on after the errors of those before.
@@ -31,7 +41,10 @@ pub fn build(
     let expanded = expand(&resolved, includes, diagnostics);
     let validated = validate(expanded, diagnostics);
     let graph = link(validated, foreign, diagnostics);
-    let checked = check(graph, &Facts::default(), diagnostics);
+    let (checked, refused) = match check(graph, &Facts::default(), diagnostics) {
+        Ok(checked) => (Some(checked), None),
+        Err(graph) => (None, Some(graph)),
+    };
     let tree = checked
         .as_ref()
         .map(|checked| emit(checked, around, diagnostics))
@@ -39,6 +52,7 @@ pub fn build(
     Built {
         resolved,
         checked,
+        refused,
         tree,
     }
 }

@@ -10,15 +10,19 @@ pub struct Checked {
     graph: Graph,
 }
 
-/// Runs every rule; `None` where this or an earlier stage found an error.
-pub fn check(graph: Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) -> Option<Checked> {
+/// Runs every rule; gives the graph back where this or an earlier stage found an error.
+pub fn check(
+    graph: Graph,
+    facts: &Facts<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Result<Checked, Box<Graph>> {
     for rule in RULES {
         (rule.check)(&graph, facts, diagnostics);
     }
     if diagnostics.has_errors() {
-        return None;
+        return Err(Box::new(graph));
     }
-    Some(Checked { graph })
+    Ok(Checked { graph })
 }
 
 impl Checked {

@@ -118,6 +118,70 @@ fluxgen knows the API of Flux 2.6, 2.7, 2.8 and 2.9. A newer version is taken fo
 new fields are refused and new rules are not checked. An older version is refused.",
     ),
     of_stage(
+        "image-automation-branch",
+        "an image automation has no branch to push to",
+        "\
+An ImageUpdateAutomation pushes to `git.push.branch`, else to the branch that it checked out. Where the
+GitRepository follows a tag, a commit or a version there is none. Set `git.push.branch`, or `ref.branch`.",
+    ),
+    of_stage(
+        "image-automation-namespace",
+        "an image automation is in another namespace than the policy",
+        "\
+An ImageUpdateAutomation takes the policies of its own namespace alone. A marker of another namespace's
+policy is never set. Move the automation, or the policy.",
+    ),
+    of_stage(
+        "image-commit-template",
+        "a commit message template uses what Flux 2.7 removed",
+        "\
+`.Updated` and `.Changed.ImageResult` are gone since Flux 2.7; a template with them fails each commit.
+`.Changed.Changes` lists each change with `.OldValue` and `.NewValue`, `.Changed.Objects` by object.",
+    ),
+    of_stage(
+        "image-files-passed-over",
+        "files with image markers could not be read",
+        "\
+Files that are no valid YAML, or templates of Helm and the like, are passed over, as the automation does
+it. What their markers hold was not checked.",
+    ),
+    of_stage(
+        "image-marker-misplaced",
+        "an image marker stands where no setter finds it",
+        "\
+A marker is a comment after a scalar on one line: `tag: 1.0.0 # {\"$imagepolicy\": \"flux-system:app:tag\"}`.
+Inside a block of text it is no comment but part of the text. It names `NAMESPACE:NAME`, perhaps with
+`:tag`, `:name` or `:digest`. In the TOML file write `{ imagePolicy = \"app:tag\", initial = \"1.0.0\" }`.",
+    ),
+    of_stage(
+        "image-marker-other-image",
+        "a marked value is of another image than its policy",
+        "\
+The automation would put the policy's image in the place of the one that stands there. Name the policy
+of the image, or correct the image.",
+    ),
+    of_stage(
+        "image-marker-outside",
+        "no image automation reaches a marker",
+        "\
+An ImageUpdateAutomation sets the markers below its `update.path` in its repository. A marker elsewhere
+is never set. Widen the path, or remove the marker.",
+    ),
+    of_stage(
+        "image-marker-without-policy",
+        "a marker names a policy that is not there",
+        "\
+The automation passes over a marker whose ImagePolicy is not in its cluster. Define the policy with
+`[images.NAME]`, send it to the cluster, or correct the marker.",
+    ),
+    of_stage(
+        "image-tag-not-of-policy",
+        "a marked tag is none that its policy could pick",
+        "\
+The tag is outside of the policy's range, or its filter does not pass it. The next run of the automation
+replaces it, or it stays for ever if the policy picks nothing. Change the policy, or the value.",
+    ),
+    of_stage(
         "include",
         "a file to include cannot be had",
         "\
@@ -222,11 +286,26 @@ unknown field without a word, so it is an error here. `fluxgen explain SECTION` 
 variable that is used in a cluster must be defined there: define it, or correct its name.",
     ),
     of_stage(
+        "unreadable-tree",
+        "a generated file with marked values cannot be read",
+        "\
+A merge may have left a conflict in it. Its marked values belong to the cluster and would be lost if the
+file were built anew. Take one side with `git checkout --ours` or `--theirs` and build: all but the
+marked values is made from the TOML file. To start from `initial`, remove the file.",
+    ),
+    of_stage(
         "unused-group",
         "nothing uses a group",
         "\
 The group has neither `vars`, `flux` nor overrides, and no resource names it in `groups`. Remove it, or
 give it something to do.",
+    ),
+    of_stage(
+        "unused-image-policy",
+        "no marker uses an image policy",
+        "\
+No marked value of the repository names the policy, so what it picks goes nowhere. Mark a value with
+`{ imagePolicy = \"NAME:tag\", initial = \"1.0.0\" }`, or remove the policy.",
     ),
     of_stage(
         "unused-set",

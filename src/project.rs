@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::build::{Built, build};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::emit::{Surroundings, TemplateFiles};
+use crate::emit::{Standing, Surroundings, TemplateFiles};
 use crate::expand::include::{holds_value, included_path, normalize};
 use crate::expand::{Included, Includes};
 use crate::install::{Mode, Releases, folder};
@@ -34,6 +34,8 @@ pub struct Project {
     pub sources: Sources,
     pub diagnostics: Diagnostics,
     pub existing: BTreeMap<String, Existing>,
+    /// Policies whose values in the trees are not kept, as `namespace/name`.
+    pub reset: Vec<String>,
     /// `None` where the TOML could not be read at all.
     pub built: Option<Built>,
 }
@@ -62,8 +64,17 @@ pub fn find(start: &Utf8Path, config: Option<&Utf8Path>) -> anyhow::Result<Utf8P
 impl Project {
     /// Reads and compiles a project offline; `only` limits what is emitted to some clusters.
     pub fn open(config: &Utf8Path, only: &[String]) -> anyhow::Result<Self> {
+        Self::open_resetting(config, only, &[])
+    }
+
+    /// The same with the values of some policies, `namespace/name`, as `initial` says.
+    pub fn open_resetting(
+        config: &Utf8Path,
+        only: &[String],
+        reset: &[String],
+    ) -> anyhow::Result<Self> {
         let mut releases = Releases::open(config, Mode::Offline, false)?;
-        Self::open_with(config, only, &mut releases)
+        Self::read(config, only, &mut releases, reset)
     }
 
     /// The same, with the releases of Flux from where the caller allows.
@@ -71,6 +82,15 @@ impl Project {
         config: &Utf8Path,
         only: &[String],
         releases: &mut Releases,
+    ) -> anyhow::Result<Self> {
+        Self::read(config, only, releases, &[])
+    }
+
+    fn read(
+        config: &Utf8Path,
+        only: &[String],
+        releases: &mut Releases,
+        reset: &[String],
     ) -> anyhow::Result<Self> {
         let root = match config.parent() {
             Some(parent) if !parent.as_str().is_empty() => parent.to_owned(),
@@ -92,6 +112,7 @@ impl Project {
             sources,
             diagnostics,
             existing: BTreeMap::new(),
+            reset: reset.to_vec(),
             built: None,
         };
         let Some(document) = document else {
@@ -150,11 +171,8 @@ impl Project {
         let around = Surroundings {
             config: self.config.clone(),
             templates,
-            standing: self
-                .existing
-                .par_iter()
-                .map(|(name, existing)| (name.clone(), existing.standing()))
-                .collect(),
+            standing: standing(&self.existing, &mut self.diagnostics),
+            reset: self.reset.clone(),
         };
         let mut built = build(document, includes, &foreign, &around, &mut self.diagnostics);
         if let (Some(tree), false) = (&mut built.tree, only.is_empty()) {
@@ -261,6 +279,33 @@ impl Project {
     }
 }
 
+/// What stands in the trees. A file that cannot be read would lose what image automation set in it.
+fn standing(
+    existing: &BTreeMap<String, Existing>,
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<String, Standing> {
+    let read: Vec<(&String, (Standing, Vec<&str>))> = existing
+        .par_iter()
+        .map(|(name, existing)| (name, existing.marked()))
+        .collect();
+    let mut standing = BTreeMap::new();
+    for (name, (own, unreadable)) in read {
+        for path in unreadable {
+            let path = format!("{}/{name}/{path}", tree::CLUSTERS);
+            diagnostics.push(
+                Diagnostic::error(
+                    "unreadable-tree",
+                    format!("`{path}` cannot be read, and what image automation set in it would be lost"),
+                )
+                .with_note("a merge may have left its conflict in the file")
+                .with_help("take one side, `git checkout --ours` or `--theirs`, or remove the file to start from `initial`"),
+            );
+        }
+        standing.insert(name.clone(), own);
+    }
+    standing
+}
+
 /// The clusters that a document names, less those that can be no folder.
 pub(crate) fn cluster_names(document: &Document) -> Vec<String> {
     let is_safe = |name: &&str| !name.contains(['/', '\\', '\0']) && !name.starts_with('.');
@@ -310,7 +355,11 @@ pub(crate) fn included(path: &Utf8Path, text: &str, sources: &mut Sources) -> In
             };
         }
         match yaml::read_all(text, file) {
-            Ok(mut documents) if documents.len() == 1 => Ok(documents.remove(0)),
+            Ok(mut documents) if documents.len() == 1 => {
+                let mut document = documents.remove(0);
+                crate::image::marker::mark(&mut document, text);
+                Ok(document)
+            }
             Ok(documents) => Err(Diagnostic::error(
                 "include",
                 format!("`{path}` holds {} documents, not one", documents.len()),

@@ -143,19 +143,31 @@ impl Existing {
 
     /// The resources in files that hold marked values.
     pub fn standing(&self) -> Standing {
+        self.marked().0
+    }
+
+    /// The resources in files that hold marked values, and the files of these that cannot be read.
+    pub fn marked(&self) -> (Standing, Vec<&str>) {
         let mut standing = Standing::new();
-        for file in self.files.values() {
+        let mut unreadable = Vec::new();
+        for (path, file) in &self.files {
             let File::Ours(bytes) = file else { continue };
             let has_marks = bytes
                 .windows(MARK.len())
                 .any(|window| window == MARK.as_bytes());
-            if has_marks {
-                for resource in resources(bytes) {
-                    standing.insert(resource.identity, resource.node);
-                }
+            if !has_marks {
+                continue;
+            }
+            match read_resources(bytes) {
+                Some(resources) => standing.extend(
+                    resources
+                        .into_iter()
+                        .map(|resource| (resource.identity, resource.node)),
+                ),
+                None => unreadable.push(path.as_str()),
             }
         }
-        standing
+        (standing, unreadable)
     }
 }
 
@@ -164,15 +176,19 @@ const MARK: &str = "$imagepolicy";
 
 /// The resources in a file of a tree; none where it cannot be read.
 pub(crate) fn resources(bytes: &[u8]) -> Vec<Resource> {
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return Vec::new();
-    };
+    read_resources(bytes).unwrap_or_default()
+}
+
+fn read_resources(bytes: &[u8]) -> Option<Vec<Resource>> {
+    let text = std::str::from_utf8(bytes).ok()?;
     let file = Sources::default().add("", "");
-    yaml::read_all(text, file)
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(Resource::from_node)
-        .collect()
+    let documents = yaml::read_all(text, file).ok()?;
+    Some(
+        documents
+            .into_iter()
+            .filter_map(Resource::from_node)
+            .collect(),
+    )
 }
 
 /// What has to be done for a tree to stand on disk. Making it finds every fault before the first write.

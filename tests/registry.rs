@@ -394,3 +394,103 @@ fn the_tags_of_a_real_registry_are_listed() {
         format!("the registry `{host}` has no image `acme/nothing`")
     );
 }
+
+/// `fluxgen image test --registry` of a project whose image is `image`.
+fn image_test(
+    folder: &Path,
+    image: &str,
+    more: &str,
+    config: &str,
+) -> (Option<i32>, String, String) {
+    let text = format!(
+        "[repo]\nurl = \"ssh://git@github.com/acme/fleet\"\n[flux]\nversion = \"2.9.4\"\n\
+         componentsExtra = [\"image-reflector-controller\", \"image-automation-controller\"]\n[clusters.staging]\n\
+         [images.app]\nimage = \"{image}\"\ninsecure = true\npolicy.semver.range = \"1.x\"\n{more}\n"
+    );
+    std::fs::write(folder.join("fluxgen.toml"), text).expect("written");
+    std::fs::create_dir_all(folder.join("docker")).expect("made");
+    std::fs::write(folder.join("docker/config.json"), config).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_fluxgen"))
+        .env("DOCKER_CONFIG", folder.join("docker"))
+        .arg("-C")
+        .arg(folder)
+        .args(["image", "test", "app", "--registry"])
+        .output()
+        .expect("the program runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+#[test]
+fn a_policy_is_tried_on_the_tags_of_a_real_registry_less_those_it_excludes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(registry) = Registry::start(folder.path()) else {
+        return;
+    };
+    let tags = [
+        "1.0.0",
+        "1.4.0",
+        "1.9.0-broken",
+        "1.9.0",
+        "2.0.0",
+        "sha256-00.sig",
+    ];
+    registry.push("acme/app", &tags.map(str::to_owned));
+    let host = &registry.host;
+    let config =
+        format!(r#"{{"auths": {{"{host}": {{"username": "me", "password": "correct horse"}}}}}}"#);
+    let image = format!("{host}/acme/app");
+    let (code, out, errors) = image_test(folder.path(), &image, "", &config);
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(
+        out.contains("latest: 1.9.0\n") && !out.contains(".sig"),
+        "{out}"
+    );
+    let more = "exclusionList = [\"^1[.]9\"]";
+    let (code, out, errors) = image_test(folder.path(), &image, more, &config);
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(
+        out.contains("latest: 1.4.0\n") && out.contains("sha256-00.sig"),
+        "{out}"
+    );
+    let (code, _, errors) = image_test(folder.path(), &image, "", "{}");
+    assert_eq!(code, Some(2));
+    assert!(
+        errors.contains("wants credentials") && errors.contains("docker login"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn a_dead_and_a_slow_registry_are_clear_errors_within_the_time_limit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let dead = free.local_addr().expect("an address").to_string();
+    drop(free);
+    let (code, _, errors) = image_test(folder.path(), &format!("{dead}/acme/app"), "", "{}");
+    assert_eq!(code, Some(2));
+    assert!(
+        errors.contains(&format!("cannot reach the registry `{dead}`")),
+        "{errors}"
+    );
+    // It takes connections and never answers.
+    let slow = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let host = slow.local_addr().expect("an address").to_string();
+    let start = Instant::now();
+    let (code, _, errors) = image_test(
+        folder.path(),
+        &format!("{host}/acme/app"),
+        "timeout = \"1s\"",
+        "{}",
+    );
+    assert_eq!(code, Some(2));
+    assert!(
+        errors.contains("did not answer within 1 seconds"),
+        "{errors}"
+    );
+    assert!(start.elapsed() < Duration::from_secs(15));
+}

@@ -27,6 +27,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
             &mut diagnostics,
         );
     }
+    crate::image::scan::scan(&mut project, &mut diagnostics);
     let has_errors = diagnostics.has_errors();
     tell(&diagnostics.into_sorted(), &project.sources);
     Ok(if has_errors {

@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod diff;
 mod explain;
+mod image;
 mod init;
 mod man;
 mod schema;
@@ -67,6 +68,7 @@ enum Command {
     Check(check::Args),
     Diff(diff::Args),
     Explain(explain::Args),
+    Image(image::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -89,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(place, &args),
         Command::Diff(args) => diff::run(place, &args),
         Command::Explain(args) => explain::run(place, &args),
+        Command::Image(args) => image::run(place, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -78,10 +78,13 @@ pub fn value_at<'n>(node: &'n Node, path: &[Step]) -> Option<&'n Node> {
 }
 
 /// The resource with what stands in the tree; `None` where that is what it has already.
-pub(crate) fn keep(resource: &Resource, standing: &Standing) -> Option<Resource> {
+///
+/// `reset` are the policies, as `namespace/name`, whose values are not kept.
+pub(crate) fn keep(resource: &Resource, standing: &Standing, reset: &[String]) -> Option<Resource> {
     let found = standing.get(&resource.identity)?;
     let changed: Vec<(Vec<Step>, Value)> = marks(&resource.node)
         .into_iter()
+        .filter(|(_, marked)| !reset.iter().any(|policy| is_of(&marked.policy, policy)))
         .filter_map(|(path, marked)| {
             let value = value_at(found, &path)?.value.scalar();
             let is_scalar = matches!(
@@ -103,6 +106,14 @@ pub(crate) fn keep(resource: &Resource, standing: &Standing) -> Option<Resource>
         }
     }
     Some(kept)
+}
+
+/// Whether a marker, `namespace:name[:part]`, is of a policy, `namespace/name`.
+fn is_of(marker: &str, policy: &str) -> bool {
+    let mut parts = marker.split(':');
+    policy.split_once('/').is_some_and(|(namespace, name)| {
+        (parts.next(), parts.next()) == (Some(namespace), Some(name))
+    })
 }
 
 fn at_mut<'n>(node: &'n mut Node, path: &[Step]) -> Option<&'n mut Node> {

@@ -34,6 +34,8 @@ pub struct Surroundings {
     pub templates: TemplateFiles,
     /// Per cluster name, what stands in its tree.
     pub standing: BTreeMap<String, Standing>,
+    /// Policies, as `namespace/name`, whose marked values go back to where they started.
+    pub reset: Vec<String>,
 }
 
 /// Every file of every cluster.
@@ -78,6 +80,7 @@ pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnost
     let emitting = Emitting {
         graph,
         renderer,
+        reset: &around.reset,
         head: head(settings, &around.config),
         schema_comment: settings
             .layout
@@ -150,6 +153,7 @@ struct Written {
 struct Emitting<'a> {
     graph: &'a Graph,
     renderer: Renderer,
+    reset: &'a [String],
     head: String,
     schema_comment: Option<&'a str>,
 }
@@ -199,7 +203,13 @@ impl Emitting<'_> {
         Some(format!("# yaml-language-server: $schema={url}\n"))
     }
 
+    /// No `---` stands between the header and the first document: image-automation-controller writes a
+    /// file back document by document, and a document of comments alone would be lost, the header with it.
+    ///
+    /// Source: `kio.ByteReader` of <https://github.com/kubernetes-sigs/kustomize/tree/master/kyaml>, by which
+    /// the controller's setters read.
     fn file(&self, documents: &str) -> String {
+        let documents = documents.strip_prefix("---\n").unwrap_or(documents);
         format!("{}{documents}", self.head)
     }
 
@@ -263,7 +273,7 @@ impl Emitting<'_> {
         let kept: Vec<Option<Resource>> = variant
             .resources
             .iter()
-            .map(|resource| marks::keep(resource, standing))
+            .map(|resource| marks::keep(resource, standing, self.reset))
             .collect();
         if kept.iter().all(Option::is_none) {
             return Ok(written.documents.clone());

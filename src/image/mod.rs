@@ -3,8 +3,13 @@
 //! Nothing here reads a cluster; `registry` alone reads the network, and only when asked to.
 
 pub mod evaluation;
+pub mod laboratory;
 pub mod lint;
+pub mod marker;
+pub mod owned;
 pub mod policy;
 pub mod reference;
 pub mod registry;
 pub mod report;
+pub mod scan;
+pub mod spec;

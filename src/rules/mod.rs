@@ -5,6 +5,7 @@ mod dangling_reference;
 mod dependency_cycle;
 mod missing_component;
 mod not_checked;
+mod policy_lint;
 mod policy_test;
 
 use crate::diagnostic::Diagnostics;
@@ -34,5 +35,6 @@ pub static RULES: &[Rule] = &[
     missing_component::RULE,
     cross_namespace::RULE,
     policy_test::RULE,
+    policy_lint::RULE,
     not_checked::RULE,
 ];

@@ -3,10 +3,9 @@
 use super::{Facts, Rule};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::image::evaluation::evaluate;
-use crate::image::policy::{Filter, Policy};
+use crate::image::report::summary;
+use crate::image::spec::{self, Spec};
 use crate::link::Graph;
-use crate::node::Node;
-use crate::resource::Resource;
 
 pub(super) const RULE: Rule = Rule {
     code: "policy-test",
@@ -30,7 +29,7 @@ fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
             let (Some(policy), Some(expect)) = (policy, &test.expect) else {
                 continue;
             };
-            let Some((policy, filter)) = read(policy) else {
+            let Some(Ok(Spec { policy, filter })) = spec::read(policy) else {
                 continue;
             };
             let tags: Vec<String> = test.tags.iter().map(|tag| tag.value.clone()).collect();
@@ -55,38 +54,9 @@ fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
                 Diagnostic::error("policy-test", message)
                     .at(expect.span, "expected this one")
                     .at(test.span, "of these")
+                    .with_note(summary(&evaluation))
                     .with_help("mend the policy or its filter, or change `expect`"),
             );
         }
     }
-}
-
-/// The policy and filter of a spec; what is no policy has been told by its schema.
-fn read(resource: &Resource) -> Option<(Policy, Option<Filter>)> {
-    let text = |path: &[&str]| resource.get(path).and_then(Node::as_str);
-    let choice = resource.get(&["spec", "policy"])?;
-    let order = |kind: &str| {
-        choice.get(kind).map(|table| {
-            table
-                .get("order")
-                .and_then(Node::as_str)
-                .unwrap_or("asc")
-                .to_uppercase()
-        })
-    };
-    let policy = if let Some(range) = text(&["spec", "policy", "semver", "range"]) {
-        Policy::semver(range)
-    } else if let Some(order) = order("alphabetical") {
-        Policy::alphabetical(&order)
-    } else {
-        Policy::numerical(&order("numerical")?)
-    };
-    let filter = match text(&["spec", "filterTags", "pattern"]) {
-        Some(pattern) => {
-            let extract = text(&["spec", "filterTags", "extract"]).unwrap_or_default();
-            Some(Filter::new(pattern, extract).ok()?)
-        }
-        None => None,
-    };
-    Some((policy.ok()?, filter))
 }

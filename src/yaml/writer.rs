@@ -129,9 +129,15 @@ impl Writer {
 
     /// The form that image automation looks for: the value, and the policy in a comment after it.
     ///
+    /// A text is always quoted: the controller keeps the quotes that are there, and whether a tag would need
+    /// them changes from one tag to the next.
+    ///
     /// Source: <https://fluxcd.io/flux/guides/image-update/#configure-image-update-for-custom-resources>
     fn marked(&mut self, marked: &Marked) {
-        self.one_line(&marked.value);
+        match &marked.value {
+            Value::String(text) => self.quoted(text),
+            other => self.one_line(other),
+        }
         self.out.push_str(" # {\"$imagepolicy\": ");
         self.quoted(&marked.policy);
         self.out.push('}');
@@ -289,7 +295,7 @@ mod tests {
                 ("tag", marked("6.5.0")),
                 ("list", node(vec![marked("v1")]))
             ])),
-            "tag: \"6.5.0\" # {\"$imagepolicy\": \"flux-system:podinfo:tag\"}\nlist:\n- v1 # {\"$imagepolicy\": \"flux-system:podinfo:tag\"}\n"
+            "tag: \"6.5.0\" # {\"$imagepolicy\": \"flux-system:podinfo:tag\"}\nlist:\n- \"v1\" # {\"$imagepolicy\": \"flux-system:podinfo:tag\"}\n"
         );
     }
 

@@ -1,0 +1,76 @@
+//! `fluxgen image reset`
+
+use super::super::{Place, Status, print, tell};
+use super::values;
+use crate::image::owned::shown;
+use crate::project::{self, Project};
+use crate::tree;
+
+/// Build the trees with a policy's values as `initial` says, whatever stands in them
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+It writes what `build` writes. Image automation sets the values anew where it runs.
+
+Examples:
+  fluxgen image reset podinfo
+  fluxgen image reset podinfo --cluster staging --dry-run")]
+pub(in crate::cli) struct Args {
+    /// The policy: NAME or NAMESPACE/NAME
+    name: String,
+    /// Only this cluster; may be repeated
+    #[arg(long, value_name = "NAME")]
+    cluster: Vec<String>,
+    /// Say what would be reset and write nothing; exit 1 if there is something to reset
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
+    let before = super::open(place, &args.cluster)?;
+    let owned = values(&before, Some(&args.name), &args.cluster)?;
+    let mut out = String::new();
+    let mut policies = Vec::new();
+    for owned in &owned {
+        let Some(current) = &owned.current else {
+            continue;
+        };
+        if current.same(owned.initial) {
+            continue;
+        }
+        policies.push(owned.policy());
+        let (from, to) = (shown(current), shown(owned.initial));
+        let (cluster, resource, field) = (owned.cluster, owned.resource, &owned.field);
+        out.push_str(&format!(
+            "{cluster}: {resource} {field} from {from} to {to}\n"
+        ));
+    }
+    if policies.is_empty() {
+        print("every value is what `initial` says\n")?;
+        return Ok(Status::Done);
+    }
+    if args.dry_run {
+        print(&out)?;
+        return Ok(Status::Found);
+    }
+    let config = project::find(&place.directory, place.config.as_deref())?;
+    let mut project = Project::open_resetting(&config, &args.cluster, &policies)?;
+    let mut diagnostics = std::mem::take(&mut project.diagnostics);
+    let tree = project.built.as_ref().and_then(|built| built.tree.as_ref());
+    let plan = tree.map(|tree| {
+        tree::plan(
+            tree,
+            &project.existing,
+            &project.config,
+            &[],
+            &mut diagnostics,
+        )
+    });
+    let has_errors = diagnostics.has_errors();
+    tell(&diagnostics.into_sorted(), &project.sources);
+    let Some(plan) = plan.filter(|_| !has_errors) else {
+        return Ok(Status::Found);
+    };
+    plan.carry_out(&project.root)?;
+    print(&out)?;
+    Ok(Status::Done)
+}

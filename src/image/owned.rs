@@ -1,0 +1,145 @@
+//! The values that image automation owns: where they are marked, what they start from, what stands in the trees.
+
+use std::collections::BTreeMap;
+
+use anyhow::bail;
+
+use crate::diagnostic::nearest::nearest;
+use crate::emit::Standing;
+use crate::emit::marks::{Step, marks, value_at};
+use crate::link::Graph;
+use crate::node::{Node, Table, Value};
+use crate::resource::Identity;
+use crate::source::Span;
+use crate::yaml;
+
+/// A marked field of a resource in a cluster.
+#[derive(Debug, Clone)]
+pub struct Owned<'a> {
+    pub cluster: &'a str,
+    pub resource: &'a Identity,
+    /// `spec.values.image.tag`
+    pub field: String,
+    /// `namespace:name`, with `:tag`, `:name` or `:digest` after it.
+    pub marker: &'a str,
+    /// The place of `imagePolicy` in the TOML file.
+    pub place: Span,
+    pub initial: &'a Value,
+    /// What stands in the tree; none where the resource has not been built yet.
+    pub current: Option<Value>,
+}
+
+impl Owned<'_> {
+    /// `namespace/name` of the policy.
+    pub fn policy(&self) -> String {
+        let mut parts = self.marker.split(':');
+        let namespace = parts.next().unwrap_or_default();
+        format!("{namespace}/{}", parts.next().unwrap_or_default())
+    }
+}
+
+/// A scalar as people read it.
+pub fn shown(value: &Value) -> String {
+    match value.scalar() {
+        Value::String(text) => text.clone(),
+        other => yaml::write_scalar(other).unwrap_or_default(),
+    }
+}
+
+/// The marked fields of all clusters, or those of one policy: `NAME` or `NAMESPACE/NAME`. By policy, then
+/// cluster, then resource.
+pub fn owned<'a>(
+    graph: &'a Graph,
+    standing: &BTreeMap<String, Standing>,
+    name: Option<&str>,
+) -> anyhow::Result<Vec<Owned<'a>>> {
+    let mut found = Vec::new();
+    for (at, cluster) in graph.clusters.iter().enumerate() {
+        let cluster_name = graph.settings().clusters[at].name.value.as_str();
+        let standing = standing.get(cluster_name);
+        for id in &cluster.resources {
+            let resource = graph.resource(*id);
+            let there = standing.and_then(|standing| standing.get(&resource.identity));
+            for (path, marked) in marks(&resource.node) {
+                let place =
+                    value_at(&resource.node, &path).map_or(Span::BUILT_IN, |node| node.span);
+                let current = there.and_then(|node| value_at(node, &path));
+                found.push(Owned {
+                    cluster: cluster_name,
+                    resource: &resource.identity,
+                    field: field(&path),
+                    marker: &marked.policy,
+                    place,
+                    initial: &marked.value,
+                    current: current.map(|node| node.value.scalar().clone()),
+                });
+            }
+        }
+    }
+    found.sort_by(|a, b| {
+        (a.marker, a.cluster, a.resource, &a.field)
+            .cmp(&(b.marker, b.cluster, b.resource, &b.field))
+    });
+    let Some(name) = name else { return Ok(found) };
+    let mut names: Vec<String> = Vec::new();
+    found.retain(|owned| {
+        let policy = owned.policy();
+        let short = policy.split('/').next_back().unwrap_or_default().to_owned();
+        let is_meant = name == policy || name == short;
+        names.extend([short, policy]);
+        is_meant
+    });
+    if found.is_empty() {
+        match nearest(name, names.iter().map(String::as_str)) {
+            Some(near) => {
+                bail!("no value is marked with the policy `{name}`; did you mean `{near}`?")
+            }
+            None => bail!("no value is marked with the policy `{name}`"),
+        }
+    }
+    Ok(found)
+}
+
+/// `spec.values.sidecars[cache].image`; items of lists by their name where they have one.
+fn field(path: &[Step]) -> String {
+    let mut text = String::new();
+    for step in path {
+        match step {
+            Step::Key(key) if key.contains(['.', '[', ' ']) => text.push_str(&format!("[{key:?}]")),
+            Step::Key(key) => {
+                if !text.is_empty() {
+                    text.push('.');
+                }
+                text.push_str(key);
+            }
+            Step::Item(_, Some(name)) => text.push_str(&format!("[{name}]")),
+            Step::Item(at, None) => text.push_str(&format!("[{at}]")),
+        }
+    }
+    text
+}
+
+/// The place of the `initial` beside an `imagePolicy` that stands at `place`, and its text.
+pub fn initial_of(table: &Table, place: Span) -> Option<&Node> {
+    if let Some(policy) = table.get("imagePolicy")
+        && policy.span == place
+    {
+        return table.get("initial");
+    }
+    table
+        .iter()
+        .find_map(|(_, entry)| initial_in(&entry.node, place))
+}
+
+fn initial_in(node: &Node, place: Span) -> Option<&Node> {
+    match &node.value {
+        Value::Table(table) => initial_of(table, place),
+        Value::Array(items) => items.iter().find_map(|item| initial_in(item, place)),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::String(_)
+        | Value::Marked(_) => None,
+    }
+}
