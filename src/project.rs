@@ -14,6 +14,8 @@ use crate::expand::{Included, Includes};
 use crate::install::{Mode, Releases, folder};
 use crate::load::{self, Document};
 use crate::node::{Node, Table, Value};
+use crate::resolve::resolve;
+use crate::settings::Settings;
 use crate::source::Sources;
 use crate::tree::{self, Existing};
 use crate::yaml;
@@ -97,12 +99,7 @@ impl Project {
             _ => Utf8PathBuf::from("."),
         };
         let name = config.file_name().unwrap_or(CONFIG).to_owned();
-        let length = fs_err::metadata(config)?.len();
-        let bytes = if length > load::MAX_BYTES as u64 {
-            vec![b' '; load::MAX_BYTES + 1]
-        } else {
-            fs_err::read(config)?
-        };
+        let bytes = read_config(config)?;
         let mut sources = Sources::default();
         let mut diagnostics = Diagnostics::default();
         let document = load::load(name.as_str().into(), &bytes, &mut sources, &mut diagnostics);
@@ -277,6 +274,29 @@ impl Project {
         let text = fs_err::read_to_string(&full).map_err(|error| error.to_string())?;
         Ok(included(path, &text, &mut self.sources))
     }
+}
+
+/// The bytes of the TOML file; of one that is too large, as many as say so.
+pub(crate) fn read_config(config: &Utf8Path) -> anyhow::Result<Vec<u8>> {
+    let length = fs_err::metadata(config)?.len();
+    Ok(if length > load::MAX_BYTES as u64 {
+        vec![b' '; load::MAX_BYTES + 1]
+    } else {
+        fs_err::read(config)?
+    })
+}
+
+/// What the TOML file says of the project itself, with nothing else read or compiled.
+pub(crate) fn settings(
+    config: &Utf8Path,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> anyhow::Result<Option<Settings>> {
+    let name = config.file_name().unwrap_or(CONFIG);
+    let bytes = read_config(config)?;
+    let document = load::load(name.into(), &bytes, sources, diagnostics);
+    let document = document.filter(|_| !diagnostics.has_errors());
+    Ok(document.map(|document| resolve(&document, diagnostics).settings))
 }
 
 /// What stands in the trees. A file that cannot be read would lose what image automation set in it.

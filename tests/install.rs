@@ -1,6 +1,7 @@
 //! The install manifest: against Flux's own output where it is at hand, and option by option on a
 //! release of the tests' own.
 
+mod flux;
 #[path = "install/release.rs"]
 mod release;
 

@@ -7,6 +7,7 @@ mod diff;
 mod explain;
 mod image;
 mod init;
+mod lock;
 mod man;
 mod schema;
 
@@ -69,6 +70,7 @@ enum Command {
     Diff(diff::Args),
     Explain(explain::Args),
     Image(image::Args),
+    Lock(lock::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -92,6 +94,7 @@ pub fn run() -> ExitCode {
         Command::Diff(args) => diff::run(place, &args),
         Command::Explain(args) => explain::run(place, &args),
         Command::Image(args) => image::run(place, &args),
+        Command::Lock(args) => lock::run(place, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

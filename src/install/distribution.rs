@@ -18,8 +18,8 @@ pub const RELEASES: &str = "https://github.com/fluxcd/flux2/releases/download";
 pub enum Source {
     /// A base with one folder a version, or an address with `{version}` in it.
     Release { base: String },
-    /// A `manifests.tar.gz`.
-    Archive(Utf8PathBuf),
+    /// A `manifests.tar.gz`; the lock knows it by `name`, the path as it was written.
+    Archive { path: Utf8PathBuf, name: String },
     /// The folder that it unpacks to.
     Folder(Utf8PathBuf),
     /// A finished install manifest, taken as it is.
@@ -34,6 +34,14 @@ pub enum Mode {
     Offline,
     /// `--locked`: what is fetched must be in the lock already.
     Locked,
+}
+
+/// Where the bytes of a release were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    Network,
+    Cache,
+    Local,
 }
 
 /// The manifests of versions, from one place of each.
@@ -58,22 +66,27 @@ impl Source {
         }
         let path = folder.join(text);
         Ok(match path.as_str().to_ascii_lowercase() {
-            name if name.ends_with(".tar.gz") || name.ends_with(".tgz") => Self::Archive(path),
+            name if name.ends_with(".tar.gz") || name.ends_with(".tgz") => Self::Archive {
+                path,
+                name: text.to_owned(),
+            },
             name if name.ends_with(".yaml") || name.ends_with(".yml") => Self::Manifest(path),
             _ => Self::Folder(path),
         })
     }
 
-    /// The address of a version; `None` for what is local.
+    /// What the lock calls the archive of a version: its address, or its path as it was written.
+    /// `None` where there is no archive to lock.
     pub fn url(&self, version: &Version) -> Option<String> {
-        let Self::Release { base } = self else {
-            return None;
-        };
-        Some(if base.contains("{version}") {
-            base.replace("{version}", &version.to_string())
-        } else {
-            format!("{base}/v{version}/manifests.tar.gz")
-        })
+        match self {
+            Self::Release { base } if !base.contains("{version}") => {
+                Some(format!("{base}/v{version}/manifests.tar.gz"))
+            }
+            Self::Release { base: text } | Self::Archive { name: text, .. } => {
+                Some(text.replace("{version}", &version.to_string()))
+            }
+            Self::Folder(_) | Self::Manifest(_) => None,
+        }
     }
 }
 
@@ -89,7 +102,8 @@ impl Distribution {
     /// The manifests of a version.
     ///
     /// A release that the lock knows is taken from the cache if its bytes are right there, else
-    /// fetched and compared with the lock. One that it does not know is fetched and added.
+    /// fetched and compared with the lock. One that it does not know is fetched and added. A local
+    /// archive is held to the lock, or added to it, in the same way.
     pub fn load(
         &self,
         source: &Source,
@@ -97,19 +111,35 @@ impl Distribution {
         lock: &mut Lock,
         mode: Mode,
     ) -> Result<Manifests, InstallError> {
-        let manifests = match source {
-            Source::Release { .. } => return self.release(source, version, lock, mode),
-            Source::Archive(path) => archive(&versioned(path, version))?,
-            Source::Folder(path) => folder(&versioned(path, version))?,
-            Source::Manifest(path) => {
-                return Err(InstallError::Local {
-                    path: path.clone(),
-                    reason: "it is a finished manifest, which no option changes".to_owned(),
-                });
+        Ok(self.take(source, version, lock, mode)?.0)
+    }
+
+    /// The manifests, and where they came from.
+    pub(crate) fn take(
+        &self,
+        source: &Source,
+        version: &Version,
+        lock: &mut Lock,
+        mode: Mode,
+    ) -> Result<(Manifests, Taken), InstallError> {
+        match source {
+            Source::Release { .. } => self.release(source, version, lock, mode),
+            Source::Archive { path, .. } => {
+                let url = source.url(version).unwrap_or_default();
+                let bytes = archive(&versioned(path, version))?;
+                let manifests = hold_to(&url, &bytes, version, lock, mode)?;
+                Ok((manifests, Taken::Local))
             }
-        };
-        manifests.check()?;
-        Ok(manifests)
+            Source::Folder(path) => {
+                let manifests = folder(&versioned(path, version))?;
+                manifests.check()?;
+                Ok((manifests, Taken::Local))
+            }
+            Source::Manifest(path) => Err(InstallError::Local {
+                path: path.clone(),
+                reason: "it is a finished manifest, which no option changes".to_owned(),
+            }),
+        }
     }
 
     fn release(
@@ -118,15 +148,15 @@ impl Distribution {
         version: &Version,
         lock: &mut Lock,
         mode: Mode,
-    ) -> Result<Manifests, InstallError> {
+    ) -> Result<(Manifests, Taken), InstallError> {
         let url = source.url(version).unwrap_or_default();
-        let known = lock.get(version, &url).cloned();
-        if let Some(locked) = &known
+        let known = lock.get(version, &url);
+        if let Some(locked) = known
             && let Some(bytes) = self.cache.get(locked)
         {
-            return unpack(&url, &bytes, &LIMITS);
+            return Ok((unpack(&url, &bytes, &LIMITS)?, Taken::Cache));
         }
-        match (mode, &known) {
+        match (mode, known) {
             (Mode::Offline, _) => {
                 return Err(InstallError::Offline {
                     version: version.to_string(),
@@ -144,16 +174,36 @@ impl Distribution {
             ..self.fetch.clone()
         };
         let bytes = fetch.get(&url)?;
-        let found = locked_by(&bytes);
-        if let Some(expected) = &known {
-            compare(&url, expected, &found)?;
-        }
-        let manifests = unpack(&url, &bytes, &LIMITS)?;
-        manifests.check()?;
+        let mut with = lock.clone();
+        let manifests = hold_to(&url, &bytes, version, &mut with, mode)?;
         self.cache.put(&bytes)?;
-        lock.add(version.clone(), url, found);
-        Ok(manifests)
+        *lock = with;
+        Ok((manifests, Taken::Network))
     }
+}
+
+/// The manifests in an archive that is what the lock says, which learns of one that it does not know.
+fn hold_to(
+    url: &str,
+    bytes: &[u8],
+    version: &Version,
+    lock: &mut Lock,
+    mode: Mode,
+) -> Result<Manifests, InstallError> {
+    let found = locked_by(bytes);
+    match (lock.get(version, url), mode) {
+        (Some(expected), _) => compare(url, expected, &found)?,
+        (None, Mode::Locked) => {
+            return Err(InstallError::NotLocked {
+                version: version.to_string(),
+            });
+        }
+        (None, Mode::Online | Mode::Offline) => {}
+    }
+    let manifests = unpack(url, bytes, &LIMITS)?;
+    manifests.check()?;
+    lock.add(version.clone(), url, found);
+    Ok(manifests)
 }
 
 fn compare(name: &str, expected: &Locked, found: &Locked) -> Result<(), InstallError> {
@@ -182,7 +232,7 @@ fn versioned(path: &Utf8Path, version: &Version) -> Utf8PathBuf {
         .into()
 }
 
-fn archive(path: &Utf8Path) -> Result<Manifests, InstallError> {
+fn archive(path: &Utf8Path) -> Result<Vec<u8>, InstallError> {
     let local = |reason: String| InstallError::Local {
         path: path.to_owned(),
         reason,
@@ -193,8 +243,7 @@ fn archive(path: &Utf8Path) -> Result<Manifests, InstallError> {
     if size > LIMITS.packed {
         return Err(local(format!("it has more than {} bytes", LIMITS.packed)));
     }
-    let bytes = fs_err::read(path).map_err(|error| local(error.to_string()))?;
-    unpack(path.as_str(), &bytes, &LIMITS)
+    fs_err::read(path).map_err(|error| local(error.to_string()))
 }
 
 fn folder(path: &Utf8Path) -> Result<Manifests, InstallError> {
@@ -258,7 +307,14 @@ mod tests {
         assert!(parse("http://localhost:8080/flux").is_ok());
         assert_eq!(
             parse("flux.tar.gz").unwrap(),
-            Source::Archive("/repo/flux.tar.gz".into())
+            Source::Archive {
+                path: "/repo/flux.tar.gz".into(),
+                name: "flux.tar.gz".to_owned(),
+            }
+        );
+        assert_eq!(
+            url(&parse("vendor/flux-{version}.tgz").unwrap()),
+            "vendor/flux-2.9.4.tgz"
         );
         assert_eq!(
             parse("vendor/flux").unwrap(),

@@ -45,7 +45,7 @@ pub enum InstallError {
     Manifest { path: Utf8PathBuf, reason: String },
     #[error("the release of Flux {version} is not at hand, and this run may not download it")]
     Offline { version: String },
-    #[error("Flux {version} is not in fluxgen.lock and --locked forbids to add it")]
+    #[error("Flux {version} is not in the lock, and --locked forbids to add it")]
     NotLocked { version: String },
     #[error("`{path}` is not up to date and --locked forbids to change it")]
     LockChanges { path: Utf8PathBuf },
@@ -98,7 +98,7 @@ impl InstallError {
                 "fetch the release's manifests.tar.gz anew; do not use this one"
             }
             Self::Digest { .. } | Self::Size { .. } => {
-                "find out why the release changed; if the new one is right, remove its entry from fluxgen.lock and run `fluxgen lock`"
+                "find out why the release changed; if the new one is right, run `fluxgen lock --update`"
             }
             Self::Local { .. } => {
                 "name the release's manifests.tar.gz, or the folder it unpacks to"

@@ -8,7 +8,7 @@ use crate::emit::{ClusterTree, Tree, head};
 use crate::expand::Includes;
 use crate::expand::include::{included_path, normalize};
 use crate::install::{
-    OperatorSync, Options, Reference, Releases, Sync, flux_instance, kustomization, sync,
+    OperatorSync, Options, Reference, Refusal, Releases, Sync, flux_instance, kustomization, sync,
 };
 use crate::node::{Node, Table, Value};
 use crate::settings::{Cluster, DEFAULT_NAMESPACE, Install, Settings};
@@ -175,6 +175,18 @@ fn check(settings: &Settings, cluster: &Cluster, diagnostics: &mut Diagnostics) 
     }
 }
 
+/// Why a cluster has no install manifest, at the places that say which one it is.
+pub(crate) fn refused(cluster: &Cluster, refusal: Refusal) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error("flux-release", refusal.message);
+    if let Some(distribution) = &cluster.flux.distribution {
+        diagnostic = diagnostic.at(distribution.span, "");
+    }
+    diagnostic
+        .at(cluster.flux.version.span, "")
+        .in_cluster(cluster.name.value.as_str())
+        .with_help(refusal.help)
+}
+
 struct Folder<'a> {
     settings: &'a Settings,
     cluster: &'a Cluster,
@@ -235,16 +247,7 @@ impl Folder<'_> {
                         self.files.push((path, whole.clone()));
                     }
                     Err(refusal) => {
-                        let mut diagnostic = Diagnostic::error("flux-release", refusal.message);
-                        if let Some(distribution) = &flux.distribution {
-                            diagnostic = diagnostic.at(distribution.span, "");
-                        }
-                        diagnostics.push(
-                            diagnostic
-                                .at(flux.version.span, "")
-                                .in_cluster(self.cluster.name.value.as_str())
-                                .with_help(refusal.help),
-                        );
+                        diagnostics.push(refused(self.cluster, refusal));
                     }
                 }
             }

@@ -112,6 +112,15 @@ impl Lock {
         self.releases.insert((version, url.into()), locked);
     }
 
+    pub(crate) fn forget(&mut self, version: &semver::Version, url: &str) {
+        self.releases.remove(&(version.clone(), url.to_owned()));
+    }
+
+    /// How many install manifests are recorded.
+    pub fn installs(&self) -> usize {
+        self.installs.len()
+    }
+
     /// The releases in order: version, address and bytes.
     pub fn releases(&self) -> impl Iterator<Item = (&semver::Version, &str, &Locked)> {
         self.releases

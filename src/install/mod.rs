@@ -22,7 +22,7 @@ mod sync;
 pub use archive::{LIMITS, Limits, unpack};
 pub use cache::Cache;
 pub use components::{Install, build};
-pub use distribution::{Distribution, Mode, RELEASES, Source};
+pub use distribution::{Distribution, Mode, RELEASES, Source, Taken};
 pub use document::Document;
 pub use download::Fetch;
 pub use error::InstallError;

@@ -12,6 +12,7 @@ use semver::Version;
 use crate::emit::HEADER;
 use crate::install::archive::LIMITS;
 use crate::install::cache::sha256;
+use crate::install::distribution::Taken;
 use crate::install::{
     Cache, Distribution, Document, Fetch, InstallError, Lock, Manifests, Mode, Options, Source,
     build,
@@ -35,6 +36,9 @@ pub struct Releases {
     texts: BTreeMap<(String, String), Result<Arc<str>, Refusal>>,
     used: BTreeSet<(Version, String)>,
     used_options: BTreeSet<String>,
+    /// Take every release anew, whatever the lock says of it.
+    updates: bool,
+    taken: BTreeMap<(Version, String), Taken>,
     transformations: usize,
 }
 
@@ -81,6 +85,8 @@ impl Releases {
             texts: BTreeMap::new(),
             used: BTreeSet::new(),
             used_options: BTreeSet::new(),
+            updates: false,
+            taken: BTreeMap::new(),
             transformations: 0,
         })
     }
@@ -89,6 +95,24 @@ impl Releases {
     pub fn without_trees(mut self) -> Self {
         self.trusts_trees = false;
         self
+    }
+
+    /// Takes every release anew and believes it over the lock: for `fluxgen lock --update`.
+    pub fn updating(mut self) -> Self {
+        self.updates = true;
+        self.without_trees()
+    }
+
+    /// The releases that were read, by version and address, and where their bytes were.
+    pub fn taken(&self) -> impl Iterator<Item = (&Version, &str, Taken)> {
+        self.taken
+            .iter()
+            .map(|((version, url), taken)| (version, url.as_str(), *taken))
+    }
+
+    /// The lock as it is on disk.
+    pub fn before(&self) -> &Lock {
+        &self.before
     }
 
     pub fn lock(&self) -> &Lock {
@@ -196,13 +220,23 @@ impl Releases {
     fn load(&mut self, source: &Source, version: &Version) -> Result<Manifests, InstallError> {
         let cache = match source {
             Source::Release { .. } => Cache::from_environment()?,
-            Source::Archive(_) | Source::Folder(_) | Source::Manifest(_) => Cache::at(""),
+            Source::Archive { .. } | Source::Folder(_) | Source::Manifest(_) => Cache::at(""),
         };
         let distribution = Distribution {
             cache,
             fetch: Fetch::default(),
         };
-        distribution.load(source, version, &mut self.lock, self.mode)
+        let url = source.url(version);
+        let mut lock = self.lock.clone();
+        if let (true, Some(url)) = (self.updates, &url) {
+            lock.forget(version, url);
+        }
+        let (manifests, taken) = distribution.take(source, version, &mut lock, self.mode)?;
+        self.lock = lock;
+        if let Some(url) = url {
+            self.taken.insert((version.clone(), url), taken);
+        }
+        Ok(manifests)
     }
 
     /// Forgets what no cluster asked for. Only right after all clusters were asked about.

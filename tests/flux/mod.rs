@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod server;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -35,8 +37,13 @@ pub const FILES: [(&str, &str); 7] = [
 
 /// The small release as a `manifests.tar.gz`.
 pub fn archive() -> Vec<u8> {
+    archive_with(&[])
+}
+
+/// The small release and some files more.
+pub fn archive_with(more: &[(&str, &str)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
-    for (name, text) in FILES {
+    for (name, text) in FILES.iter().chain(more) {
         let mut header = tar::Header::new_ustar();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);
@@ -70,13 +77,21 @@ impl Scene {
     }
 
     pub fn run(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_fluxgen"))
+        self.command(args).output().expect("the program runs")
+    }
+
+    /// The program on this project, with its cache and no proxy.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fluxgen"));
+        command
             .arg("-C")
             .arg(self.folder.path())
             .args(args)
-            .env("XDG_CACHE_HOME", self.cache.path())
-            .output()
-            .expect("the program runs")
+            .env("XDG_CACHE_HOME", self.cache.path());
+        for proxy in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
+            command.env_remove(proxy).env_remove(proxy.to_lowercase());
+        }
+        command
     }
 
     /// Runs and expects an exit code; gives stdout and stderr.

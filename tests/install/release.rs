@@ -1,10 +1,6 @@
 //! Releases over the wire and from the disk: the right bytes, or nothing.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::io::Read as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -16,6 +12,8 @@ use fluxgen::install::{
 };
 use semver::Version;
 use tar::{EntryType, Header};
+
+use crate::flux::server::{Reply, Server, ok, redirect};
 
 const FILES: [(&str, &str); 3] = [
     ("rbac.yaml", include_str!("rbac.yaml")),
@@ -199,110 +197,6 @@ fn an_archive_cut_anywhere_is_refused() {
     }
 }
 
-/// What the server says for a path: the head's lines after the first, and the body.
-#[derive(Clone)]
-struct Reply {
-    status: &'static str,
-    headers: Vec<String>,
-    body: Vec<u8>,
-    delay: Duration,
-}
-
-fn ok(body: Vec<u8>) -> Reply {
-    let headers = vec![format!("Content-Length: {}", body.len())];
-    Reply {
-        status: "200 OK",
-        headers,
-        body,
-        delay: Duration::ZERO,
-    }
-}
-
-fn redirect(target: &str) -> Reply {
-    let headers = vec![
-        format!("Location: {target}"),
-        "Content-Length: 0".to_owned(),
-    ];
-    Reply {
-        status: "302 Found",
-        headers,
-        body: Vec::new(),
-        delay: Duration::ZERO,
-    }
-}
-
-/// Serves until the test ends.
-struct Server {
-    base: String,
-    requests: Arc<AtomicUsize>,
-    replies: Arc<Mutex<BTreeMap<String, Reply>>>,
-}
-
-impl Server {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let base = format!("http://{}", listener.local_addr().expect("an address"));
-        let requests = Arc::new(AtomicUsize::new(0));
-        let replies: Arc<Mutex<BTreeMap<String, Reply>>> = Arc::default();
-        let (count, answers) = (requests.clone(), replies.clone());
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let Ok(mut stream) = stream else { return };
-                let (count, answers) = (count.clone(), answers.clone());
-                std::thread::spawn(move || {
-                    let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
-                    let mut line = String::new();
-                    let _ = reader.read_line(&mut line);
-                    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-                    while line.trim_end() != "" {
-                        line.clear();
-                        if reader.read_line(&mut line).unwrap_or(0) == 0 {
-                            break;
-                        }
-                    }
-                    count.fetch_add(1, Ordering::SeqCst);
-                    let reply = answers.lock().expect("no panic").get(&path).cloned();
-                    let reply = reply.unwrap_or(Reply {
-                        status: "404 Not Found",
-                        ..redirect("")
-                    });
-                    std::thread::sleep(reply.delay);
-                    let head = format!(
-                        "HTTP/1.1 {}\r\n{}\r\nConnection: close\r\n\r\n",
-                        reply.status,
-                        reply.headers.join("\r\n")
-                    );
-                    let _ = stream.write_all(head.as_bytes());
-                    let _ = stream.write_all(&reply.body);
-                });
-            }
-        });
-        Self {
-            base,
-            requests,
-            replies,
-        }
-    }
-
-    fn set(&self, path: &str, reply: Reply) {
-        self.replies
-            .lock()
-            .expect("no panic")
-            .insert(path.to_owned(), reply);
-    }
-
-    fn requests(&self) -> usize {
-        self.requests.load(Ordering::SeqCst)
-    }
-
-    /// `Source::parse` takes https alone.
-    fn source(&self) -> Source {
-        Source::Release {
-            base: self.base.clone(),
-        }
-    }
-}
-
 struct Scene {
     server: Server,
     folder: tempfile::TempDir,
@@ -331,10 +225,17 @@ fn scene() -> Scene {
     }
 }
 
+/// `Source::parse` takes https alone.
+fn source(server: &Server) -> Source {
+    Source::Release {
+        base: server.base.clone(),
+    }
+}
+
 impl Scene {
     fn load(&self, lock: &mut Lock, mode: Mode) -> Result<Manifests, InstallError> {
         self.distribution
-            .load(&self.server.source(), &Version::new(2, 9, 4), lock, mode)
+            .load(&source(&self.server), &Version::new(2, 9, 4), lock, mode)
     }
 
     fn cached(&self) -> Vec<std::path::PathBuf> {
@@ -543,7 +444,7 @@ fn redirects_on_the_way_are_followed() {
 }
 
 #[test]
-fn local_archives_and_folders_need_neither_lock_nor_network() {
+fn local_archives_and_folders_need_no_network_and_archives_are_locked() {
     let scene = scene();
     let base = Utf8Path::from_path(scene.folder.path()).expect("UTF-8");
     fs_err::write(base.join("flux-2.9.4.tar.gz"), release()).expect("written");
@@ -552,30 +453,48 @@ fn local_archives_and_folders_need_neither_lock_nor_network() {
         fs_err::write(base.join("flux").join(name), text).expect("written");
     }
     fs_err::write(base.join("flux/README.md"), "text").expect("written");
-    let mut lock = Lock::default();
-    let mut load = |text: &str| {
+    let load = |text: &str, lock: &mut Lock, mode: Mode| {
         let source = Source::parse(text, base).expect("a source");
         scene
             .distribution
-            .load(&source, &Version::new(2, 9, 4), &mut lock, Mode::Offline)
+            .load(&source, &Version::new(2, 9, 4), lock, mode)
     };
+    let mut lock = Lock::default();
+    assert!(matches!(
+        load("flux-2.9.4.tar.gz", &mut lock, Mode::Locked),
+        Err(InstallError::NotLocked { .. })
+    ));
     for text in ["flux-{version}.tar.gz", "flux-2.9.4.tar.gz", "flux"] {
-        assert_eq!(load(text).expect(text).names().count(), 3, "{text}");
+        let found = load(text, &mut lock, Mode::Offline).expect(text);
+        assert_eq!(found.names().count(), 3, "{text}");
+        load(text, &mut lock, Mode::Locked).expect(text);
     }
     for text in ["none.tar.gz", "none", "flux/README.md", "gotk.yaml"] {
         assert!(
-            matches!(load(text), Err(InstallError::Local { .. })),
+            matches!(
+                load(text, &mut lock, Mode::Offline),
+                Err(InstallError::Local { .. })
+            ),
             "{text}"
         );
     }
+    let locked: Vec<_> = lock.releases().map(|(_, url, _)| url).collect();
+    assert_eq!(locked, ["flux-2.9.4.tar.gz"], "a folder has no one digest");
+    let other = release_with(file("x.yaml", b"a: 1\n"));
+    fs_err::write(base.join("flux-2.9.4.tar.gz"), &other).expect("written");
+    let before = lock.clone();
+    assert!(matches!(
+        load("flux-{version}.tar.gz", &mut lock, Mode::Online),
+        Err(InstallError::Size { .. })
+    ));
+    assert_eq!(lock, before);
     fs_err::remove_file(base.join("flux/rbac.yaml")).expect("removed");
     assert!(
-        load("flux")
+        load("flux", &mut lock, Mode::Offline)
             .expect_err("no rbac")
             .to_string()
             .contains("it has no `rbac.yaml`")
     );
-    assert!(lock.is_empty());
     assert_eq!(scene.server.requests(), 0);
 }
 
