@@ -11,6 +11,7 @@ pub mod compare;
 pub mod diagnostic;
 pub mod emit;
 pub mod expand;
+pub mod files;
 pub mod forecast;
 pub mod go;
 pub mod image;

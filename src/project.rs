@@ -1,6 +1,7 @@
 //! The edge: finds the TOML file, reads what it includes and what stands in the trees, runs the stages.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 
 use anyhow::{Context as _, bail};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -11,6 +12,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::emit::{Standing, Surroundings, TemplateFiles};
 use crate::expand::include::{holds_value, included_path, normalize};
 use crate::expand::{Included, Includes};
+use crate::files::{Bytes, EntryKind, Snapshot, folder_of, follow};
 use crate::install::{Mode, Releases, folder};
 use crate::load::{self, Document};
 use crate::node::{Node, Table, Value};
@@ -33,6 +35,8 @@ pub struct Project {
     pub root: Utf8PathBuf,
     /// The TOML file's name in it.
     pub config: String,
+    /// Where it was read from.
+    pub snapshot: Snapshot,
     pub sources: Sources,
     pub diagnostics: Diagnostics,
     pub existing: BTreeMap<String, Existing>,
@@ -76,7 +80,7 @@ impl Project {
         reset: &[String],
     ) -> anyhow::Result<Self> {
         let mut releases = Releases::open(config, Mode::Offline, false)?;
-        Self::read(config, only, &mut releases, reset)
+        Self::on_disk(config, only, &mut releases, reset)
     }
 
     /// The same, with the releases of Flux from where the caller allows.
@@ -85,71 +89,72 @@ impl Project {
         only: &[String],
         releases: &mut Releases,
     ) -> anyhow::Result<Self> {
-        Self::read(config, only, releases, &[])
+        Self::on_disk(config, only, releases, &[])
     }
 
-    fn read(
+    fn on_disk(
         config: &Utf8Path,
         only: &[String],
         releases: &mut Releases,
         reset: &[String],
     ) -> anyhow::Result<Self> {
-        let root = match config.parent() {
-            Some(parent) if !parent.as_str().is_empty() => parent.to_owned(),
-            _ => Utf8PathBuf::from("."),
-        };
+        let snapshot = Snapshot::on_disk(&folder_of(config));
+        let read = Self::read(snapshot, config, only, Some(releases), reset)?;
+        read.with_context(|| format!("there is no file `{config}`"))
+    }
+
+    /// Reads and compiles the project that a snapshot holds: a commit, the index or the disk. `config`
+    /// is the TOML file's path on disk. `None` where the snapshot has no such file.
+    ///
+    /// Without `releases`, install manifests of Flux stay what they are.
+    pub fn read(
+        snapshot: Snapshot,
+        config: &Utf8Path,
+        only: &[String],
+        releases: Option<&mut Releases>,
+        reset: &[String],
+    ) -> anyhow::Result<Option<Self>> {
         let name = config.file_name().unwrap_or(CONFIG).to_owned();
-        let bytes = read_config(config)?;
+        let Some(bytes) = read_config(&snapshot, &name)? else {
+            return Ok(None);
+        };
         let mut sources = Sources::default();
         let mut diagnostics = Diagnostics::default();
         let document = load::load(name.as_str().into(), &bytes, &mut sources, &mut diagnostics);
         let mut project = Self {
-            root,
+            root: folder_of(config),
             config: name,
+            snapshot,
             sources,
             diagnostics,
             existing: BTreeMap::new(),
             reset: reset.to_vec(),
             built: None,
         };
-        let Some(document) = document else {
-            return Ok(project);
-        };
-        if project.diagnostics.has_errors() {
-            return Ok(project);
+        if let Some(document) = document
+            && !project.diagnostics.has_errors()
+        {
+            project.compile(&document, only, releases)?;
         }
-        project.compile(&document, only, releases)?;
-        Ok(project)
+        Ok(Some(project))
     }
 
     fn compile(
         &mut self,
         document: &Document,
         only: &[String],
-        releases: &mut Releases,
+        releases: Option<&mut Releases>,
     ) -> anyhow::Result<()> {
         let clusters = cluster_names(document);
         check_names(only, &clusters)?;
         self.existing = clusters
             .par_iter()
-            .map(|name| Ok((name.clone(), tree::read(&self.root, name)?)))
+            .map(|name| Ok((name.clone(), tree::read(&self.snapshot, name)?)))
             .collect::<std::io::Result<_>>()?;
         let includes = self.includes(document);
         let templates = self.templates(document)?;
-        self.run(document, &includes, templates, only, Some(releases));
+        self.run(document, &includes, templates, only, releases);
         Ok(())
-    }
-
-    /// Runs the stages over what was read, wherever it was read from; install manifests of Flux stay
-    /// what they are.
-    pub fn finish(
-        &mut self,
-        document: &Document,
-        includes: &Includes,
-        templates: TemplateFiles,
-        only: &[String],
-    ) {
-        self.run(document, includes, templates, only, None);
     }
 
     fn run(
@@ -203,11 +208,21 @@ impl Project {
         let Some(dir) = dir.and_then(normalize) else {
             return Ok(files);
         };
-        let folder = self.root.join(dir);
-        for entry in fs_err::read_dir(&folder)? {
-            let path = Utf8PathBuf::try_from(entry?.path())?;
-            if let Some(name) = path.file_name().filter(|_| path.is_file()) {
-                files.insert(name.to_owned(), fs_err::read_to_string(&path)?);
+        let folder = self.snapshot.from_root(dir.as_str());
+        let folder = follow(&**self.snapshot.files(), &folder)?;
+        let entries = match folder {
+            Some(folder) => self.snapshot.files().list(&folder)?,
+            None => None,
+        };
+        let Some(entries) = entries else {
+            bail!("there is no folder `{dir}`, which `templates.dir` names");
+        };
+        for entry in entries {
+            let path = dir.join(&entry.name);
+            if let Some(bytes) = self.snapshot.read(path.as_str(), LARGEST_INCLUDE)? {
+                let text = std::str::from_utf8(&bytes)
+                    .with_context(|| format!("cannot read the template `{path}`"))?;
+                files.insert(entry.name, text.to_owned());
             }
         }
         Ok(files)
@@ -232,7 +247,7 @@ impl Project {
 
     fn matching(&self, path: &str) -> Vec<Utf8PathBuf> {
         let Some((before, _)) = path.split_once("${{") else {
-            let exists = |path: &Utf8PathBuf| self.root.join(path).is_file();
+            let exists = |path: &Utf8PathBuf| self.snapshot.is_file(path.as_str());
             return normalize(path).filter(exists).into_iter().collect();
         };
         let folder = before.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -242,48 +257,39 @@ impl Project {
         }) else {
             return Vec::new();
         };
-        let files = walkdir::WalkDir::new(self.root.join(&folder))
-            .max_depth(8)
-            .sort_by_file_name();
-        files
-            .into_iter()
+        let mut paths: Vec<Utf8PathBuf> = self
+            .snapshot
+            .walk(folder.as_str())
             .filter_map(Result::ok)
-            .filter(|entry| entry.file_type().is_file())
-            .filter_map(|entry| Utf8PathBuf::from_path_buf(entry.into_path()).ok())
-            .filter_map(|path| path.strip_prefix(&self.root).ok().map(Utf8Path::to_owned))
-            .collect()
+            .filter(|(_, found)| found.kind == EntryKind::File)
+            .map(|(path, _)| Utf8PathBuf::from(path))
+            .collect();
+        paths.sort();
+        paths
     }
 
     fn include(&mut self, path: &Utf8Path) -> Result<Included, String> {
-        let full = self.root.join(path);
-        let inside = full
-            .canonicalize_utf8()
-            .and_then(|full| Ok((full, self.root.canonicalize_utf8()?)))
-            .map(|(full, root)| full.starts_with(root));
-        match inside {
-            Ok(true) => {}
-            Ok(false) => return Err("it leads out of the project folder".to_owned()),
+        let bytes = match self.snapshot.read_own(path.as_str(), LARGEST_INCLUDE) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Err("there is no such file".to_owned()),
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+                return Err(format!("it is larger than {LARGEST_INCLUDE} bytes"));
+            }
             Err(error) => return Err(error.to_string()),
-        }
-        if full
-            .metadata()
-            .is_ok_and(|metadata| metadata.len() > LARGEST_INCLUDE)
-        {
-            return Err(format!("it is larger than {LARGEST_INCLUDE} bytes"));
-        }
-        let text = fs_err::read_to_string(&full).map_err(|error| error.to_string())?;
-        Ok(included(path, &text, &mut self.sources))
+        };
+        let text = std::str::from_utf8(&bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+        Ok(included(path, text, &mut self.sources))
     }
 }
 
 /// The bytes of the TOML file; of one that is too large, as many as say so.
-pub(crate) fn read_config(config: &Utf8Path) -> anyhow::Result<Vec<u8>> {
-    let length = fs_err::metadata(config)?.len();
-    Ok(if length > load::MAX_BYTES as u64 {
-        vec![b' '; load::MAX_BYTES + 1]
-    } else {
-        fs_err::read(config)?
-    })
+fn read_config(snapshot: &Snapshot, name: &str) -> anyhow::Result<Option<Bytes>> {
+    match snapshot.read(name, load::MAX_BYTES as u64) {
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            Ok(Some(Bytes::from(vec![b' '; load::MAX_BYTES + 1])))
+        }
+        read => Ok(read?),
+    }
 }
 
 /// What the TOML file says of the project itself, with nothing else read or compiled.
@@ -293,7 +299,8 @@ pub(crate) fn settings(
     diagnostics: &mut Diagnostics,
 ) -> anyhow::Result<Option<Settings>> {
     let name = config.file_name().unwrap_or(CONFIG);
-    let bytes = read_config(config)?;
+    let bytes = read_config(&Snapshot::on_disk(&folder_of(config)), name)?
+        .with_context(|| format!("there is no file `{config}`"))?;
     let document = load::load(name.into(), &bytes, sources, diagnostics);
     let document = document.filter(|_| !diagnostics.has_errors());
     Ok(document.map(|document| resolve(&document, diagnostics).settings))

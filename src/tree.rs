@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::emit::{HEADER, Standing, Tree};
+use crate::files::{Bytes, EntryKind, Found, Snapshot};
 use crate::resource::{Identity, Resource};
 use crate::source::Sources;
 use crate::yaml;
@@ -37,9 +38,9 @@ pub struct Existing {
 #[derive(Debug, Clone)]
 pub enum File {
     /// It has our header.
-    Ours(Vec<u8>),
+    Ours(Bytes),
     /// A user's own; the text of YAML files.
-    Foreign(Option<Vec<u8>>),
+    Foreign(Option<Bytes>),
     Link,
     /// Left behind by a build that was killed.
     Temporary,
@@ -54,74 +55,52 @@ pub struct Outcome {
 }
 
 /// Reads the tree of a cluster; a missing folder is an empty tree.
-pub fn read(root: &Utf8Path, cluster: &str) -> std::io::Result<Existing> {
+pub fn read(from: &Snapshot, cluster: &str) -> std::io::Result<Existing> {
     let mut existing = Existing::default();
-    let base = root.join(CLUSTERS).join(cluster);
-    let mut waiting = vec![String::new()];
-    for folder in [root.join(CLUSTERS), base.clone()] {
-        match std::fs::symlink_metadata(&folder) {
-            Ok(metadata) if metadata.is_dir() => {}
-            Ok(metadata) => {
-                return Err(std::io::Error::other(format!(
-                    "`{folder}` is {}, not a folder",
-                    if metadata.is_symlink() {
-                        "a symbolic link"
-                    } else {
-                        "a file"
-                    }
-                )));
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(existing),
-            Err(error) => return Err(error),
-        }
+    let base = format!("{CLUSTERS}/{cluster}");
+    for folder in [CLUSTERS, base.as_str()] {
+        let what = match from.kind(folder)? {
+            None => return Ok(existing),
+            Some(EntryKind::Folder) => continue,
+            Some(EntryKind::Link) => "a symbolic link",
+            Some(EntryKind::File) => "a file",
+            Some(EntryKind::Other) => "a repository of its own",
+        };
+        let message = format!("`{folder}` is {what}, not a folder");
+        return Err(std::io::Error::other(message));
     }
-    while let Some(prefix) = waiting.pop() {
-        for entry in fs_err::read_dir(base.join(&prefix))? {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else {
+    for found in from.walk(&base) {
+        let (path, found) = found?;
+        let path = path[base.len() + 1..].to_owned();
+        let name = path
+            .rsplit_once('/')
+            .map_or(path.as_str(), |(_, name)| name);
+        let file = match found.kind {
+            EntryKind::Folder => {
+                existing.folders.push(path);
                 continue;
-            };
-            let path = if prefix.is_empty() {
-                name.clone()
-            } else {
-                format!("{prefix}/{name}")
-            };
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                existing.folders.push(path.clone());
-                waiting.push(path);
-            } else if kind.is_symlink() {
-                existing.files.insert(path, File::Link);
-            } else if name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1) {
-                existing.files.insert(path, File::Temporary);
-            } else {
-                let file = read_file(&base.join(&path), &name)?;
-                existing.files.insert(path, file);
             }
-        }
+            EntryKind::Link => File::Link,
+            EntryKind::Other => File::Foreign(None),
+            EntryKind::File if name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1) => {
+                File::Temporary
+            }
+            EntryKind::File => read_file(from, &found, name)?,
+        };
+        existing.files.insert(path, file);
     }
     Ok(existing)
 }
 
-fn read_file(path: &Utf8Path, name: &str) -> std::io::Result<File> {
-    let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-    if !is_yaml || fs_err::symlink_metadata(path)?.len() > LARGEST_FOREIGN {
+fn read_file(from: &Snapshot, found: &Found, name: &str) -> std::io::Result<File> {
+    if !name.ends_with(".yaml") && !name.ends_with(".yml") {
         return Ok(File::Foreign(None));
     }
-    Ok(File::of(name, fs_err::read(path)?))
-}
-
-impl File {
-    /// A plain file, by its name and what is in it.
-    pub(crate) fn of(name: &str, bytes: Vec<u8>) -> Self {
-        let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-        if !is_yaml || bytes.len() as u64 > LARGEST_FOREIGN {
-            File::Foreign(None)
-        } else if bytes.starts_with(HEADER.as_bytes()) {
-            File::Ours(bytes)
-        } else {
-            File::Foreign(Some(bytes))
-        }
+    match from.files().open(found, LARGEST_FOREIGN) {
+        Ok(bytes) if bytes.starts_with(HEADER.as_bytes()) => Ok(File::Ours(bytes)),
+        Ok(bytes) => Ok(File::Foreign(Some(bytes))),
+        Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => Ok(File::Foreign(None)),
+        Err(error) => Err(error),
     }
 }
 
@@ -232,9 +211,7 @@ pub fn plan(
                 .join(&cluster.name)
                 .join(path.as_ref());
             match standing.files.get(path.as_ref()) {
-                Some(File::Ours(bytes)) if bytes.as_slice() == text.as_bytes() => {
-                    own.unchanged += 1
-                }
+                Some(File::Ours(bytes)) if **bytes == *text.as_bytes() => own.unchanged += 1,
                 None if standing
                     .folders
                     .iter()

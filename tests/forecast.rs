@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use fluxgen::compare::report::Severity::{self, Destructive, Info, Notice};
 use fluxgen::compare::report::{Finding, Outcome};
 use fluxgen::compare::{Side, changes, compare};
+use fluxgen::files::MemoryFiles;
 use fluxgen::forecast::{Forecast, Input, PlanError, RULES, Rename, forecast, plan_rename};
-use fluxgen::kustomize::MemoryFiles;
 use resources::{resources, side, sides};
 
 const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: web}\n";

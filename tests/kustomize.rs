@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use fluxgen::kustomize::{Build, Contents, InlinePatch, MemoryFiles, Resolver, Target};
+use fluxgen::files::MemoryFiles;
+use fluxgen::kustomize::{Build, Contents, InlinePatch, Resolver, Target};
 
 const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n";
 const NAMESPACE: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n";

@@ -26,7 +26,8 @@ pub use rule::{RULES, Rule};
 
 use crate::compare::Comparison;
 use crate::compare::report::{Change, Finding, Object, Place};
-use crate::kustomize::{Files, Resolver};
+use crate::files::Files;
+use crate::kustomize::Resolver;
 
 /// What a forecast is made from.
 pub struct Input<'a> {

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use rayon::prelude::*;
 use regex::Regex;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::files::{EntryKind, Files, Found};
 use crate::kustomize::normalised;
 use crate::link::Graph;
 use crate::node::{Node, Value};
@@ -58,7 +59,7 @@ type Policies<'a> = BTreeMap<(String, String), Policy<'a>>;
 /// Looks at all markers that an automation can reach, and at the automations.
 pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
     let Project {
-        root,
+        snapshot,
         sources,
         existing,
         built,
@@ -74,7 +75,7 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
             .iter()
             .any(|resource| resource.identity.group == GROUP)
     });
-    let (base, prefix) = repository_root(root);
+    let prefix = snapshot.folder();
     let mut files: Vec<Marking> = tree
         .clusters
         .par_iter()
@@ -84,7 +85,7 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
                 .iter()
                 .filter(|(_, text)| text.contains("$imagepolicy"));
             marked.map(|(path, text)| {
-                let path = joined(&prefix, &format!("{CLUSTERS}/{}/{path}", cluster.name));
+                let path = snapshot.from_root(&format!("{CLUSTERS}/{}/{path}", cluster.name));
                 Marking {
                     path,
                     markers: markers(text),
@@ -107,12 +108,12 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
             policies_of(graph, at, foreign.unwrap_or_default())
         })
         .collect();
-    let automations = automations_of(graph, &prefix);
+    let automations = automations_of(graph, prefix);
     for automation in &automations {
         check_automation(graph, automation, diagnostics);
     }
     let generated: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
-    let (own, passed_over) = repository_files(&base, &automations, &generated);
+    let (own, passed_over) = repository_files(snapshot.files().as_ref(), &automations, &generated);
     files.extend(own);
     if passed_over > 0 {
         let (s, verb) = if passed_over == 1 {
@@ -600,28 +601,6 @@ fn removed_field(template: &str) -> Option<&'static str> {
     })
 }
 
-/// The root of the repository around a project, and the project's path in it.
-fn repository_root(root: &Utf8Path) -> (Utf8PathBuf, String) {
-    let alone = || (root.to_owned(), String::new());
-    let Ok(own) = root.canonicalize_utf8() else {
-        return alone();
-    };
-    let workdir = git2::Repository::discover(&own)
-        .ok()
-        .and_then(|repository| Utf8PathBuf::from_path_buf(repository.workdir()?.to_owned()).ok())
-        .and_then(|workdir| workdir.canonicalize_utf8().ok());
-    match workdir {
-        Some(workdir) => match own.strip_prefix(&workdir) {
-            Ok(prefix) => {
-                let prefix = prefix.as_str().to_owned();
-                (workdir, prefix)
-            }
-            Err(_) => alone(),
-        },
-        None => alone(),
-    }
-}
-
 /// A path that names the project's own folder is from the repository's root, as the automation takes it; a
 /// project that is kept inside of another repository, as an example is, has its paths from its own folder.
 fn from_root(prefix: &str, path: &str) -> String {
@@ -642,7 +621,7 @@ fn joined(prefix: &str, path: &str) -> String {
 
 /// The files below the automations' paths that hold markers and are not generated, and how many could not be read.
 fn repository_files(
-    base: &Utf8Path,
+    files: &dyn Files,
     automations: &[Automation<'_>],
     generated: &BTreeSet<&str>,
 ) -> (Vec<Marking>, usize) {
@@ -654,24 +633,20 @@ fn repository_files(
     roots.dedup();
     let all = roots.clone();
     roots.retain(|root| !all.iter().any(|other| other != root && covers(other, root)));
-    let paths: Vec<String> = roots
+    let found: Vec<Found> = roots
         .iter()
-        .flat_map(|root| yaml_files(base, root))
+        .flat_map(|root| yaml_files(files, root))
         .collect();
-    let read: Vec<Option<Marking>> = paths
+    let read: Vec<Option<Marking>> = found
         .par_iter()
-        .filter(|path| !generated.contains(path.as_str()))
-        .filter_map(|path| {
-            let full = base.join(path);
-            if std::fs::metadata(&full).ok()?.len() > LARGEST {
-                return None;
-            }
-            let bytes = std::fs::read(&full).ok()?;
+        .filter(|found| !generated.contains(found.path.as_str()))
+        .filter_map(|found| {
+            let bytes = files.open(found, LARGEST).ok()?;
             // What the tree does not hold any more is removed by the next build.
             if !holds_token(&bytes) || bytes.starts_with(crate::emit::HEADER.as_bytes()) {
                 return None;
             }
-            Some(marking(path, bytes))
+            Some(marking(&found.path, &bytes))
         })
         .collect();
     let passed_over = read.iter().filter(|file| file.is_none()).count();
@@ -688,8 +663,8 @@ fn holds_token(bytes: &[u8]) -> bool {
     }
 }
 
-fn marking(path: &str, bytes: Vec<u8>) -> Option<Marking> {
-    let text = String::from_utf8(bytes).ok()?;
+fn marking(path: &str, bytes: &[u8]) -> Option<Marking> {
+    let text = std::str::from_utf8(bytes).ok()?.to_owned();
     let file = Sources::default().add(path, "");
     let documents = yaml::read_all(&text, file).ok()?;
     let in_text = documents
@@ -704,21 +679,20 @@ fn marking(path: &str, bytes: Vec<u8>) -> Option<Marking> {
     })
 }
 
-fn yaml_files(base: &Utf8Path, root: &str) -> Vec<String> {
-    let walk = walkdir::WalkDir::new(base.join(root)).sort_by_file_name();
-    let entries = walk
+fn yaml_files(files: &dyn Files, root: &str) -> Vec<Found> {
+    let mut found: Vec<Found> = files
+        .walk(root)
         .into_iter()
-        .filter_entry(|entry| entry.file_name() != ".git");
-    entries
         .filter_map(Result::ok)
-        .filter(|entry| entry.file_type().is_file())
-        .filter_map(|entry| Utf8PathBuf::from_path_buf(entry.into_path()).ok())
-        .filter(|path| {
+        .filter(|found| found.kind == EntryKind::File)
+        .filter(|found| {
+            let path = Utf8Path::new(&found.path);
             matches!(path.extension(), Some("yaml" | "yml"))
                 || path.file_name() == Some("Kustomization")
         })
-        .filter_map(|path| Some(path.strip_prefix(base).ok()?.as_str().to_owned()))
-        .collect()
+        .collect();
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
 }
 
 #[cfg(test)]

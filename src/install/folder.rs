@@ -231,7 +231,7 @@ impl Folder<'_> {
                 let distribution = flux.distribution.as_ref().map(|text| text.value.as_str());
                 let committed = inputs.existing.values().filter_map(|existing| {
                     match existing.files.get(&path)? {
-                        File::Ours(bytes) => Some(bytes.as_slice()),
+                        File::Ours(bytes) => Some(&**bytes),
                         File::Foreign(_) | File::Link | File::Temporary => None,
                     }
                 });

@@ -10,6 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 
 use crate::emit::HEADER;
+use crate::files::{Snapshot, folder_of};
 use crate::install::archive::LIMITS;
 use crate::install::cache::sha256;
 use crate::install::distribution::Taken;
@@ -18,6 +19,9 @@ use crate::install::{
     build,
 };
 use crate::node::Node;
+
+/// The largest lock that is read, in bytes.
+const LARGEST_LOCK: u64 = 16 * 1024 * 1024;
 
 /// Where a run takes the install manifests of its clusters from, and what it learnt for the lock.
 #[derive(Debug)]
@@ -63,15 +67,28 @@ impl Releases {
     ///
     /// `is_locked` makes [`Releases::save`] fail where the lock would change.
     pub fn open(config: &Utf8Path, mode: Mode, is_locked: bool) -> Result<Self, InstallError> {
-        let folder = match config.parent() {
-            Some(parent) if !parent.as_str().is_empty() => parent.to_owned(),
-            _ => Utf8PathBuf::from("."),
-        };
+        Self::read(
+            &Snapshot::on_disk(&folder_of(config)),
+            config,
+            mode,
+            is_locked,
+        )
+    }
+
+    /// The same with the lock of another state of the repository than the one on disk.
+    pub fn read(
+        snapshot: &Snapshot,
+        config: &Utf8Path,
+        mode: Mode,
+        is_locked: bool,
+    ) -> Result<Self, InstallError> {
+        let folder = folder_of(config);
         let lock_file = config.with_extension("lock");
-        let lock = match fs_err::read_to_string(&lock_file) {
-            Ok(text) => Lock::parse(&text)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Lock::default(),
-            Err(error) => return Err(InstallError::io("cannot read", &lock_file, &error)),
+        let failed = |error: std::io::Error| InstallError::io("cannot read", &lock_file, &error);
+        let name = lock_file.file_name().unwrap_or_default();
+        let lock = match snapshot.read(name, LARGEST_LOCK).map_err(failed)? {
+            Some(bytes) => Lock::parse(&String::from_utf8_lossy(&bytes))?,
+            None => Lock::default(),
         };
         Ok(Self {
             folder,

@@ -5,11 +5,8 @@
 //! Source: <https://fluxcd.io/flux/components/kustomize/kustomizations/#generating-a-kustomizationyaml-file>
 
 mod document;
-mod files;
-mod git;
 mod kustomization;
 mod patch;
-mod path;
 mod resolve;
 mod substitute;
 mod transform;
@@ -17,8 +14,6 @@ mod transform;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub use files::{Files, FolderEntry, FolderEntryKind, MemoryFiles, WorkingTree};
-pub use git::GitTree;
 pub use resolve::Resolver;
 pub use transform::is_cluster_scoped;
 
@@ -86,7 +81,7 @@ pub struct Built {
 
 /// One spelling for all paths of a Flux Kustomization that mean one folder.
 pub fn normalised(path: &str) -> String {
-    path::from_root(path)
+    crate::files::path::from_root(path)
 }
 
 /// Whether garbage collection passes over an object that has these labels and annotations.

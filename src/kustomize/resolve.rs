@@ -6,17 +6,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::document::{self, Document, Documents};
-use super::files::{Files, FolderEntryKind};
 use super::kustomization::{self, FILE_NAMES, Kustomization, Patch};
-use super::path::{from_root, is_remote, join};
 use super::substitute::{Substituted, substitute};
 use super::transform::{set_name, set_namespace};
 use super::{Build, Built, Contents, InlinePatch, keeps_from_pruning, patch};
+use crate::files::path::{from_root, is_remote, join};
+use crate::files::{Bytes, EntryKind, Files, FolderEntry};
 use crate::node::{Node, Value};
 use crate::resource::{Identity, Resource};
 
 /// Kustomizations within kustomizations: far more than anybody has, far fewer than a stack holds.
 const DEPTH: usize = 50;
+/// The largest file that is read, in bytes: manifests are far smaller.
+const LARGEST: u64 = 8 * 1024 * 1024;
 /// Objects and files of one build.
 const COUNT: usize = 50_000;
 
@@ -67,6 +69,15 @@ impl<'files> Resolver<'files> {
         }
     }
 
+    /// A file; one that is too large or cannot be read is not known here.
+    fn read(&self, path: &str) -> Option<Bytes> {
+        self.files.read(path, LARGEST).ok().flatten()
+    }
+
+    fn list(&self, folder: &str) -> Option<Vec<FolderEntry>> {
+        self.files.list(folder).ok().flatten()
+    }
+
     /// The objects that this build gives.
     pub fn contents(&self, build: &Build) -> Arc<Contents> {
         if let Some(known) = self.built.borrow().get(build) {
@@ -102,14 +113,14 @@ impl<'files> Resolver<'files> {
 
     /// The folder of the build itself: it may lack a kustomization file, and Flux adds to it.
     fn root(&self, folder: &str, build: &Build, run: &mut Run) -> Result<Vec<Item>, String> {
-        if self.files.list(folder).is_none() {
+        if self.list(folder).is_none() {
             return Err(format!("there is no folder `{}`", shown(folder)));
         }
         for ignore in [
             ".sourceignore".to_owned(),
             format!("{folder}/.sourceignore"),
         ] {
-            if self.files.read(ignore.trim_start_matches('/')).is_some() {
+            if self.read(ignore.trim_start_matches('/')).is_some() {
                 run.unknown.insert(format!(
                     "`{}` is not followed",
                     ignore.trim_start_matches('/')
@@ -135,8 +146,7 @@ impl<'files> Resolver<'files> {
         let patches = build.patches.iter().cloned().map(Patch::Inline);
         kustomization.patches.extend(patches);
         for component in &build.components {
-            let exists =
-                join(folder, component).is_some_and(|path| self.files.list(&path).is_some());
+            let exists = join(folder, component).is_some_and(|path| self.list(&path).is_some());
             if exists || !build.ignore_missing_components {
                 kustomization.components.push(component.clone());
             }
@@ -152,17 +162,16 @@ impl<'files> Resolver<'files> {
         while let Some(relative) = pending.pop() {
             run.count(1)?;
             let here = join(folder, &relative).unwrap_or_default();
-            for entry in self.files.list(&here).unwrap_or_default() {
+            for entry in self.list(&here).unwrap_or_default() {
                 let path = match relative.as_str() {
                     "" => entry.name.clone(),
                     relative => format!("{relative}/{}", entry.name),
                 };
                 match entry.kind {
-                    FolderEntryKind::Folder if IGNORED_FOLDERS.contains(&entry.name.as_str()) => {}
-                    FolderEntryKind::Folder => {
+                    EntryKind::Folder if IGNORED_FOLDERS.contains(&entry.name.as_str()) => {}
+                    EntryKind::Folder => {
                         let inner = join(folder, &path).unwrap_or_default();
                         let is_kustomization = self
-                            .files
                             .list(&inner)
                             .into_iter()
                             .flatten()
@@ -173,14 +182,14 @@ impl<'files> Resolver<'files> {
                             pending.push(path);
                         }
                     }
-                    FolderEntryKind::File => {
+                    EntryKind::File => {
                         let is_yaml = path.ends_with(".yaml") || path.ends_with(".yml");
                         if is_yaml && !IGNORED_FILES.contains(&entry.name.as_str()) {
                             run.count(1)?;
                             resources.push(path);
                         }
                     }
-                    FolderEntryKind::Other => {
+                    EntryKind::Link | EntryKind::Other => {
                         run.unknown.insert(format!(
                             "`{}` is a symbolic link or a submodule",
                             join(folder, &path).unwrap_or_default()
@@ -199,7 +208,7 @@ impl<'files> Resolver<'files> {
             let Some(path) = join(folder, name) else {
                 continue;
             };
-            let Some(bytes) = self.files.read(&path) else {
+            let Some(bytes) = self.read(&path) else {
                 continue;
             };
             if found.is_some() {
@@ -208,8 +217,8 @@ impl<'files> Resolver<'files> {
                     shown(folder)
                 ));
             }
-            let text = String::from_utf8(bytes).map_err(|_| format!("`{path}` is not UTF-8"))?;
-            let read = kustomization::read(&text).map_err(|why| format!("`{path}`: {why}"))?;
+            let text = std::str::from_utf8(&bytes).map_err(|_| format!("`{path}` is not UTF-8"))?;
+            let read = kustomization::read(text).map_err(|why| format!("`{path}`: {why}"))?;
             found = Some(read);
         }
         Ok(found)
@@ -308,7 +317,7 @@ impl<'files> Resolver<'files> {
         }
         let path = join(folder, resource)
             .ok_or_else(|| format!("`{resource}` is outside of the repository"))?;
-        if self.files.list(&path).is_some() {
+        if self.list(&path).is_some() {
             let Some(kustomization) = self.kustomization(&path)? else {
                 return Err(format!("`{}` has no kustomization file", shown(&path)));
             };
@@ -360,13 +369,14 @@ impl<'files> Resolver<'files> {
         let (text, target) = match patch {
             Patch::Inline(InlinePatch { patch, target }) => (patch.as_str(), target.as_ref()),
             Patch::File { path, target } => {
-                let bytes = join(folder, path).and_then(|path| self.files.read(&path));
-                let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else {
+                let bytes = join(folder, path).and_then(|path| self.read(&path));
+                let Some(bytes) = bytes.filter(|bytes| std::str::from_utf8(bytes).is_ok()) else {
                     run.unknown.insert(format!("the patch `{path}`"));
                     return;
                 };
-                read = text;
-                (read.as_str(), target.as_ref())
+                read = bytes;
+                let text = std::str::from_utf8(&read).unwrap_or_default();
+                (text, target.as_ref())
             }
         };
         let Some(effects) = patch::effects(text, target) else {
@@ -401,10 +411,9 @@ impl<'files> Resolver<'files> {
             return Ok(Rc::clone(known));
         }
         let bytes = self
-            .files
             .read(path)
             .ok_or_else(|| format!("there is no file `{path}`, or it is too large"))?;
-        let text = String::from_utf8(bytes).map_err(|_| format!("`{path}` is not UTF-8"))?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| format!("`{path}` is not UTF-8"))?;
         let documents = Rc::new(document::read(&text));
         self.documents
             .borrow_mut()
