@@ -24,6 +24,7 @@ pub mod origin;
 pub mod pages;
 pub mod project;
 pub mod report;
+pub mod repository;
 pub mod resolve;
 pub mod resource;
 pub mod rules;

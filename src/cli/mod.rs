@@ -9,18 +9,22 @@ mod image;
 mod init;
 mod lock;
 mod man;
+mod output;
 mod schema;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::diagnostic::Diagnostic;
-use crate::diagnostic::render::{self, Style};
+use crate::diagnostic::render;
+use crate::files::folder_of;
 use crate::install::{InstallError, Mode, Releases};
 use crate::project::{self, Project};
+use crate::repository::{Repository, RepositoryError};
 use crate::source::Sources;
 
 /// Compiles one TOML file into the committed cluster trees that Flux syncs
@@ -129,6 +133,18 @@ impl Place {
         Project::open_with(&config, only, releases)
     }
 
+    /// The project as it is staged.
+    fn open_staged(&self, only: &[String]) -> anyhow::Result<Project> {
+        let config = project::find(&self.directory, self.config.as_deref())?;
+        let repository = Repository::around(&folder_of(&config)).map_err(unreadable)?;
+        let snapshot = repository.staged().map_err(unreadable)?;
+        let name = snapshot.from_root(config.file_name().unwrap_or_default());
+        let mut releases =
+            Releases::read(&snapshot, &config, Mode::Offline, false).map_err(refusal)?;
+        Project::read(snapshot, &config, only, Some(&mut releases), &[])?
+            .with_context(|| format!("`{name}` is not staged\n  help: `git add {name}`"))
+    }
+
     /// The releases of Flux that the project pins.
     fn releases(&self, mode: Mode, is_locked: bool) -> anyhow::Result<Releases> {
         let config = project::find(&self.directory, self.config.as_deref())?;
@@ -141,14 +157,14 @@ fn refusal(error: InstallError) -> anyhow::Error {
     anyhow::anyhow!("{error}\n  help: {}", error.help())
 }
 
+/// What is in the way of reading a repository, and what to do about it.
+fn unreadable(error: RepositoryError) -> anyhow::Error {
+    anyhow::anyhow!("{error}\n  help: {}", error.help())
+}
+
 /// Tells findings to people, on stderr.
 fn tell(found: &[Diagnostic], sources: &Sources) {
-    let color = std::io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let style = Style {
-        color,
-        ..Style::PLAIN
-    };
+    let style = output::style(&std::io::stderr());
     eprint!("{}", render::human(found, sources, &style));
 }
 

@@ -414,7 +414,7 @@ impl<'files> Resolver<'files> {
             .read(path)
             .ok_or_else(|| format!("there is no file `{path}`, or it is too large"))?;
         let text = std::str::from_utf8(&bytes).map_err(|_| format!("`{path}` is not UTF-8"))?;
-        let documents = Rc::new(document::read(&text));
+        let documents = Rc::new(document::read(text));
         self.documents
             .borrow_mut()
             .insert(path.to_owned(), Rc::clone(&documents));
