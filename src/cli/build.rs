@@ -7,7 +7,7 @@ use crate::install::Mode;
 use crate::tree;
 
 /// Write clusters/<name> for every cluster
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(after_help = "\
 Examples:
   fluxgen build                          every cluster

@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod diff;
 mod explain;
+mod hook;
 mod image;
 mod init;
 mod lock;
@@ -73,6 +74,7 @@ enum Command {
     Check(check::Args),
     Diff(diff::Args),
     Explain(explain::Args),
+    Hook(hook::Args),
     Image(image::Args),
     Lock(lock::Args),
     Schema(schema::Args),
@@ -97,6 +99,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(place, &args),
         Command::Diff(args) => diff::run(place, &args),
         Command::Explain(args) => explain::run(place, &args),
+        Command::Hook(args) => hook::run(place, &args),
         Command::Image(args) => image::run(place, &args),
         Command::Lock(args) => lock::run(place, &args),
         Command::Schema(args) => schema::run(&args),
