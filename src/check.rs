@@ -19,6 +19,7 @@ pub fn check(
     for rule in RULES {
         (rule.check)(&graph, facts, diagnostics);
     }
+    diagnostics.judge(false);
     if diagnostics.has_errors() {
         return Err(Box::new(graph));
     }

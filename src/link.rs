@@ -7,18 +7,28 @@ use std::collections::{BTreeMap, HashMap};
 use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::emit::path::Paths;
 use crate::expand::Variant;
 use crate::node::{Node, Value};
 use crate::resource::{Identity, Resource};
-use crate::schema::{Reference as SchemaReference, Registry, SchemaNode, Target};
+use crate::schema::{Reference as SchemaReference, Registry, SchemaNode, Shorthand, Target};
 use crate::settings::Settings;
 use crate::source::Span;
+use crate::tree::CLUSTERS;
 use crate::validate::{Validated, schema_of};
 
 /// Resources that exist in a cluster though the TOML file does not make them, by cluster name.
 ///
 /// They come from the user's own YAML under `clusters/<name>/`.
-pub type Foreign = BTreeMap<String, Vec<Identity>>;
+pub type Foreign = BTreeMap<String, Vec<ForeignResource>>;
+
+/// A resource in a user's own YAML.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignResource {
+    pub identity: Identity,
+    /// The file, from the project's folder.
+    pub path: String,
+}
 
 /// All clusters' resources and what they name.
 #[derive(Debug, Clone)]
@@ -79,6 +89,20 @@ pub struct Reference {
     pub is_optional: bool,
     /// `dependsOn`, where the relation is more than "refers to".
     pub relation: Option<String>,
+    pub form: Form,
+}
+
+/// How a reference is written: what has to be typed to name another namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `source = "git.podinfo"`.
+    Source,
+    /// `"infrastructure"`, where a table could stand.
+    Name,
+    /// A table with a field for the namespace.
+    Table,
+    /// It can name nothing outside of its own namespace.
+    OwnNamespace,
 }
 
 /// Links every cluster.
@@ -109,6 +133,7 @@ pub fn link(validated: Validated, foreign: &Foreign, diagnostics: &mut Diagnosti
                 variants: &expanded.variants,
                 references: &references,
                 made: &made,
+                broken: &expanded.broken[at],
                 foreign,
             };
             linking.cluster(name, variants)
@@ -154,7 +179,8 @@ struct Linking<'a> {
     variants: &'a [Variant],
     references: &'a [Vec<Vec<Reference>>],
     made: &'a [Vec<Identity>],
-    foreign: &'a [Identity],
+    broken: &'a [Identity],
+    foreign: &'a [ForeignResource],
 }
 
 impl Linking<'_> {
@@ -176,7 +202,40 @@ impl Linking<'_> {
                 }
             }
         }
-        let mut outside: Vec<&Identity> = self.foreign.iter().collect();
+        let repo = repository(self.settings);
+        for foreign in self.foreign {
+            if let Some(own) = by_identity.get(&foreign.identity) {
+                let variant = cluster.resources[*own as usize].variant;
+                let path = Paths::new(&self.settings.layout)
+                    .and_then(|paths| paths.of(&self.variants[variant as usize]));
+                if path.is_ok_and(|path| foreign.path == format!("{CLUSTERS}/{name}/{path}")) {
+                    // It is in the way, which is told where files are compared: it may be taken over.
+                    continue;
+                }
+                found.push(self.twice_with(
+                    name,
+                    &foreign.identity,
+                    variant,
+                    &format!("`{}` defines it too", foreign.path),
+                    "remove it there, or rename this one",
+                ));
+            }
+        }
+        for identity in &repo {
+            if let Some(own) = by_identity.get(identity)
+                && !self.foreign.iter().any(|known| known.identity == *identity)
+            {
+                let variant = cluster.resources[*own as usize].variant;
+                found.push(self.twice_with(
+                    name,
+                    identity,
+                    variant,
+                    "it is what syncs the repository itself: Flux has it already",
+                    "rename this one; a source for the repository is there without it",
+                ));
+            }
+        }
+        let mut outside: Vec<&Identity> = self.foreign.iter().map(|one| &one.identity).collect();
         outside.extend(
             self.settings
                 .external
@@ -186,7 +245,6 @@ impl Linking<'_> {
         for &variant in variants {
             outside.extend(&self.made[variant as usize]);
         }
-        let repo = repository(self.settings);
         outside.extend(&repo);
         let mut outside: HashMap<&Identity, ()> =
             outside.into_iter().map(|one| (one, ())).collect();
@@ -202,6 +260,8 @@ impl Linking<'_> {
                     Met::Outside
                 } else if Registry::get().kind(&reference.target.kind).is_none() {
                     Met::NotLookedFor
+                } else if self.is_broken(&reference.target) {
+                    Met::Outside
                 } else {
                     Met::Nothing
                 };
@@ -215,15 +275,50 @@ impl Linking<'_> {
         (cluster, found)
     }
 
+    /// Whether it is one whose own faults were told already.
+    fn is_broken(&self, target: &Identity) -> bool {
+        self.broken.iter().any(|broken| {
+            broken == target
+                || (broken.name.is_empty()
+                    && (&broken.group, &broken.kind) == (&target.group, &target.kind))
+        })
+    }
+
     fn twice(&self, cluster: &str, identity: &Identity, a: u32, b: u32) -> Diagnostic {
+        let (a, b) = (&self.variants[a as usize], &self.variants[b as usize]);
+        let diagnostic = Diagnostic::error(
+            "duplicate-resource",
+            format!("two resources are {identity}"),
+        )
+        .at(a.span, "");
+        let diagnostic = match (a.span == b.span, a.input, b.input) {
+            (false, ..) => diagnostic.at(b.span, "the other one"),
+            (true, Some(one), Some(other)) if one != other => diagnostic
+                .at(one, "with this entry of `inputs`")
+                .at(other, "and with this one"),
+            (true, ..) => diagnostic.with_note("both come from this table"),
+        };
+        diagnostic
+            .in_cluster(cluster)
+            .with_help("rename one of them, or keep them in different clusters with `clusters`")
+    }
+
+    fn twice_with(
+        &self,
+        cluster: &str,
+        identity: &Identity,
+        variant: u32,
+        note: &str,
+        help: &str,
+    ) -> Diagnostic {
         Diagnostic::error(
             "duplicate-resource",
             format!("two resources are {identity}"),
         )
-        .at(self.variants[a as usize].span, "")
-        .at(self.variants[b as usize].span, "the other one")
+        .at(self.variants[variant as usize].span, "")
         .in_cluster(cluster)
-        .with_help("rename one of them, or keep them in different clusters with `clusters`")
+        .with_note(note)
+        .with_help(help)
     }
 }
 
@@ -249,7 +344,7 @@ fn repository(settings: &Settings) -> [Identity; 2] {
 ///
 /// Sources: <https://fluxcd.io/flux/components/source/artifactgenerators/>,
 /// <https://fluxcd.io/flux/components/helm/helmreleases/#chart-template>.
-fn makes(resource: &Resource) -> Vec<Identity> {
+pub(crate) fn makes(resource: &Resource) -> Vec<Identity> {
     let identity = &resource.identity;
     let source = "source.toolkit.fluxcd.io".to_owned();
     match identity.kind.as_str() {
@@ -391,5 +486,16 @@ fn read(
             .and_then(Node::as_bool)
             .unwrap_or(false),
         relation: reference.relation.clone(),
+        form: match (&reference.namespace_field, schema.shorthand) {
+            (None, _) => Form::OwnNamespace,
+            // What a shorthand stands for has one place.
+            (_, Some(Shorthand::Source)) if named.is_some_and(|name| name.span == node.span) => {
+                Form::Source
+            }
+            (_, Some(Shorthand::Name)) if named.is_some_and(|name| name.span == node.span) => {
+                Form::Name
+            }
+            _ => Form::Table,
+        },
     })
 }

@@ -5,7 +5,7 @@
 use camino::Utf8Path;
 use toml::de::{DeTable, DeValue};
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Ignores};
 use crate::node::{Entry, Node, Table, Value};
 use crate::source::{FileId, Sources, Span};
 
@@ -68,16 +68,16 @@ pub fn load(
         );
         return None;
     }
+    diagnostics.ignore(Ignores::read(file, text));
     let (root, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
-        diagnostics.push(
-            Diagnostic::error(
-                "toml-syntax",
-                lower_first(error.message().trim_end_matches('.')),
-            )
-            .at(Span::new(file, span), ""),
-        );
+        let message = lower_first(error.message().trim_end_matches('.'));
+        let message = match (message.as_str(), text.get(span.clone())) {
+            ("duplicate key", Some(key)) => format!("the key `{key}` is there twice"),
+            _ => message,
+        };
+        diagnostics.push(Diagnostic::error("toml-syntax", message).at(Span::new(file, span), ""));
     }
     let mut converter = Converter {
         file,

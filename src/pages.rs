@@ -43,9 +43,9 @@ gone, and the controllers would change with it. Copy the patches to `flux.patche
         "cluster-name",
         "a cluster's name cannot be a folder's",
         "\
-A cluster's name is the name of its folder below `clusters/`. It may hold lower-case letters, digits,
-`-` and `.`, and must begin and end with a letter or a digit; two names may not differ only in case,
-since some file systems cannot tell them apart. Rename the cluster.",
+A cluster's name is the name of its folder below `clusters/`. It may hold letters, digits, `-`, `_`
+and `.`, and must begin with a letter or a digit; two names may not differ only in case, since some file
+systems cannot tell them apart. Rename the cluster.",
     ),
     of_stage(
         "conflicting-groups",
@@ -299,6 +299,15 @@ marked values is made from the TOML file. To start from `initial`, remove the fi
         "\
 The group has neither `vars`, `flux` nor overrides, and no resource names it in `groups`. Remove it, or
 give it something to do.",
+    ),
+    of_stage(
+        "unused-ignore",
+        "a comment that ignores findings ignores nothing",
+        "\
+`# fluxgen: ignore[CODE]` after a value hides the findings of that code on its line; on a line of its
+own, those of the next line. It is told when nothing is there to hide, when no finding has such a code,
+and when the finding is one that cannot be ignored: what cannot be read or compiled, and a name that
+Kubernetes refuses. Findings of `fluxgen diff` are not ignored but answered, with `acknowledge`.",
     ),
     of_stage(
         "unused-image-policy",

@@ -168,7 +168,7 @@ impl Project {
         let foreign = self
             .existing
             .par_iter()
-            .map(|(name, existing)| (name.clone(), existing.foreign()))
+            .map(|(name, existing)| (name.clone(), existing.foreign(name)))
             .collect();
         let around = Surroundings {
             config: self.config.clone(),
@@ -195,6 +195,12 @@ impl Project {
         );
         if self.diagnostics.has_errors() {
             built.tree = None;
+            // Whether the others are needed can be said once there are no errors.
+            self.diagnostics.tell_refused_ignores();
+        } else {
+            // The markers of the whole repository are looked at by `check` alone.
+            self.diagnostics
+                .tell_unused_ignores(|code| !code.starts_with("image-"));
         }
         self.built = Some(built);
     }

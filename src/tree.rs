@@ -13,7 +13,8 @@ use rayon::prelude::*;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::emit::{HEADER, Standing, Tree};
 use crate::files::{Bytes, EntryKind, Found, Snapshot};
-use crate::resource::{Identity, Resource};
+use crate::link::ForeignResource;
+use crate::resource::Resource;
 use crate::source::Sources;
 use crate::yaml;
 
@@ -106,15 +107,15 @@ fn read_file(from: &Snapshot, found: &Found, name: &str) -> std::io::Result<File
 
 impl Existing {
     /// The resources that a user's own files define; files that are no YAML are passed over.
-    pub fn foreign(&self) -> Vec<Identity> {
+    pub fn foreign(&self, cluster: &str) -> Vec<ForeignResource> {
         let mut found = Vec::new();
-        for file in self.files.values() {
+        for (path, file) in &self.files {
             if let File::Foreign(Some(bytes)) = file {
-                found.extend(
-                    resources(bytes)
-                        .into_iter()
-                        .map(|resource| resource.identity),
-                );
+                let resources = resources(bytes).into_iter();
+                found.extend(resources.map(|resource| ForeignResource {
+                    identity: resource.identity,
+                    path: format!("{CLUSTERS}/{cluster}/{path}"),
+                }));
             }
         }
         found

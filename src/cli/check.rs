@@ -51,6 +51,9 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         );
     }
     crate::image::scan::scan(&mut project, &mut diagnostics);
+    if !diagnostics.has_errors() {
+        diagnostics.tell_unused_ignores(|_| true);
+    }
     let name = match args.staged {
         true => "the index",
         false => "the working tree",

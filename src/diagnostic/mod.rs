@@ -4,8 +4,11 @@ use indexmap::IndexMap;
 
 use crate::source::Span;
 
+mod ignore;
 pub mod nearest;
 pub mod render;
+
+pub(crate) use ignore::Ignores;
 
 /// A finding: what is wrong, where, and what to do about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,6 +132,9 @@ impl Diagnostic {
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics {
     found: IndexMap<Key, Diagnostic>,
+    ignores: Ignores,
+    /// What is found does not change what would be written.
+    is_judging: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -139,7 +145,11 @@ struct Key {
 }
 
 impl Diagnostics {
+    /// Adds a finding, unless the TOML file says that it is to be ignored.
     pub fn push(&mut self, diagnostic: Diagnostic) {
+        if self.ignores.take(&diagnostic, self.is_judging) {
+            return;
+        }
         let key = Key {
             code: diagnostic.code,
             message: diagnostic.message.clone(),
@@ -163,6 +173,30 @@ impl Diagnostics {
     pub fn extend(&mut self, others: impl IntoIterator<Item = Diagnostic>) {
         for diagnostic in others {
             self.push(diagnostic);
+        }
+    }
+
+    /// Takes the comments of the TOML file by which findings are ignored.
+    pub(crate) fn ignore(&mut self, ignores: Ignores) {
+        self.ignores = ignores;
+    }
+
+    /// From here on what is asked for is known, and findings only judge it; or no longer.
+    pub(crate) fn judge(&mut self, is_judging: bool) {
+        self.is_judging = is_judging;
+    }
+
+    /// Tells of comments for what cannot be ignored.
+    pub(crate) fn tell_refused_ignores(&mut self) {
+        for told in self.ignores.refused() {
+            self.push(told);
+        }
+    }
+
+    /// Tells of comments that ignore nothing, those of codes that `is_judged` says no to excepted.
+    pub(crate) fn tell_unused_ignores(&mut self, is_judged: impl Fn(&str) -> bool) {
+        for told in self.ignores.told(is_judged) {
+            self.push(told);
         }
     }
 

@@ -343,10 +343,15 @@ impl Expressions {
         match expression.eval(context.to_jinja()) {
             Ok(value) if !value.is_undefined() => Ok(value),
             outcome => {
+                let is_function = |path: &str| {
+                    self.environment
+                        .globals()
+                        .any(|(name, _)| path.split('.').next() == Some(name))
+                };
                 let mut unknown: Vec<String> = expression
                     .undeclared_variables(true)
                     .into_iter()
-                    .filter(|path| context.get(path).is_none())
+                    .filter(|path| context.get(path).is_none() && !is_function(path))
                     .collect();
                 unknown.sort();
                 match (unknown.first(), outcome) {
@@ -392,6 +397,9 @@ fn unknown_variable(path: &str, span: Span, context: &Context) -> Fault {
 }
 
 fn detail(error: &minijinja::Error) -> String {
+    if error.kind() == minijinja::ErrorKind::OutOfFuel {
+        return format!("it takes more than {FUEL} steps");
+    }
     match error.detail() {
         Some(detail) => detail.to_owned(),
         None => error.kind().to_string(),

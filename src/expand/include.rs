@@ -140,8 +140,8 @@ impl Including<'_> {
             }
         };
         let wants_text = match shape {
-            Some(shape) if !shape.is_free() => shape.kind == Type::String,
-            _ => !holds_value(&normalized),
+            Some(shape) => shape.kind == Type::String,
+            None => !holds_value(&normalized),
         };
         if wants_text {
             let inside = Span::new(included.file, 0..0);
@@ -158,7 +158,7 @@ impl Including<'_> {
                 self.diagnostics.push(
                     Diagnostic::error("include", format!("`{path}` holds no value"))
                         .at(span, "a table or array must stand here")
-                        .with_help("include a `.yaml`, `.json` or `.toml` file"),
+                        .with_help("include a `.yaml`, `.yml`, `.json` or `.toml` file"),
                 );
                 nothing
             }

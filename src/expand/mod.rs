@@ -35,6 +35,8 @@ pub struct Expanded {
     pub variants: Vec<Variant>,
     /// Per cluster of the settings, indices into `variants`.
     pub clusters: Vec<Vec<u32>>,
+    /// Per cluster, resources that have faults and could not be made; an empty name stands for any.
+    pub broken: Vec<Vec<Identity>>,
 }
 
 /// What a draft becomes in one or many clusters.
@@ -52,6 +54,8 @@ pub struct Variant {
     pub tests: Vec<PolicyTest>,
     pub renamed_from: Option<Spanned<String>>,
     pub acknowledge: Option<Spanned<String>>,
+    /// The entry of `inputs` that it was made for.
+    pub input: Option<Span>,
     /// The first cluster that has it, for messages.
     pub cluster: usize,
 }
@@ -61,20 +65,31 @@ pub fn expand(resolved: &Resolved, includes: &Includes, diagnostics: &mut Diagno
     let mut expanding = Expanding::new(resolved, includes, diagnostics);
     let clusters = &resolved.settings.clusters;
     let mut per_cluster: Vec<Vec<u32>> = vec![Vec::new(); clusters.len()];
+    let mut broken: Vec<Vec<Identity>> = vec![Vec::new(); clusters.len()];
     let contexts: Vec<Context> = clusters
         .iter()
         .map(|cluster| expanding.context(cluster))
         .collect();
     for draft in &resolved.drafts {
         let prepared = expanding.prepare(draft);
-        let mut known: HashMap<VariantKey, Option<u32>> = HashMap::new();
+        let mut known: HashMap<VariantKey, Made> = HashMap::new();
         for &cluster in &draft.clusters {
-            let Some(variant) =
-                expanding.variant(draft, &prepared, cluster, &contexts[cluster], &mut known)
-            else {
+            if !clusters[cluster].flux.is_known {
                 continue;
-            };
-            per_cluster[cluster].push(variant);
+            }
+            match expanding.variant(draft, &prepared, cluster, &contexts[cluster], &mut known) {
+                Made::Variant(variant) => per_cluster[cluster].push(variant),
+                Made::Nothing => {}
+                Made::Broken(name) => {
+                    let (namespace, name) = name.unwrap_or_default();
+                    broken[cluster].extend(prepared.kinds.iter().map(|kind| Identity {
+                        group: kind.group.clone(),
+                        kind: kind.kind.clone(),
+                        namespace: namespace.clone(),
+                        name: name.clone(),
+                    }));
+                }
+            }
         }
     }
     expanding.report_unused();
@@ -82,6 +97,7 @@ pub fn expand(resolved: &Resolved, includes: &Includes, diagnostics: &mut Diagno
         settings: resolved.settings.clone(),
         variants: expanding.variants,
         clusters: per_cluster,
+        broken,
     }
 }
 
@@ -123,6 +139,16 @@ struct VariantKey {
     overrides: Vec<usize>,
     /// The values of the variables that the draft uses.
     values: String,
+}
+
+/// What came of a draft in a cluster.
+#[derive(Debug, Clone)]
+enum Made {
+    Variant(u32),
+    /// An override removes it there.
+    Nothing,
+    /// It has faults; namespace and name, where they are known.
+    Broken(Option<(String, String)>),
 }
 
 /// What is known of a draft before any cluster is looked at.
@@ -207,19 +233,90 @@ impl<'a, 'd> Expanding<'a, 'd> {
         flux.set("version", text(&cluster.flux.version.value));
         flux.set("namespace", text(&cluster.flux.namespace));
         context.set("flux", Node::new(flux, Span::BUILT_IN));
-        let mut faults = Vec::new();
-        for (_, entry) in cluster.vars.iter() {
-            self.expressions.uses(&entry.node, &mut self.used_vars);
-        }
-        let vars = self
-            .expressions
-            .expand_table(&cluster.vars, &context, &mut faults);
-        self.report(faults, "vars", &cluster.name.value);
+        let vars = self.vars(cluster, &mut context);
         context.set("vars", Node::new(vars, cluster.span));
         context
     }
 
-    fn report(&mut self, faults: Vec<Fault>, place: &str, cluster: &str) {
+    /// A cluster's variables without expressions; one may use others.
+    fn vars(&mut self, cluster: &Cluster, context: &mut Context) -> Table {
+        let mut waiting: Vec<(&str, &Entry, Vec<String>)> = Vec::new();
+        for (key, entry) in cluster.vars.iter() {
+            let mut uses = Vec::new();
+            self.expressions.uses_in_text(key, &mut uses);
+            self.expressions.uses(&entry.node, &mut uses);
+            self.used_vars.extend(uses.iter().cloned());
+            waiting.push((key, entry, uses));
+        }
+        if waiting.iter().all(|(_, _, uses)| uses.is_empty()) {
+            return cluster.vars.clone();
+        }
+        let name = cluster.name.value.as_str();
+        let mut done = Table::new();
+        while !waiting.is_empty() {
+            let blocked = |uses: &[String]| {
+                let all = uses.iter().any(|path| path == "vars");
+                uses.iter()
+                    .filter_map(|path| path.strip_prefix("vars.").map(first_key))
+                    .find(|used| waiting.iter().any(|(key, ..)| key == used))
+                    .map(str::to_owned)
+                    .or_else(|| all.then(|| "vars".to_owned()))
+            };
+            let is_ready: Vec<bool> = waiting
+                .iter()
+                .map(|(_, _, uses)| blocked(uses).is_none())
+                .collect();
+            if !is_ready.contains(&true) {
+                for (key, entry, uses) in &waiting {
+                    let by = blocked(uses).unwrap_or_default();
+                    let (message, help) = match by.as_str() {
+                        by if by == *key => (
+                            format!("`vars.{key}` is made of itself"),
+                            "write its value out".to_owned(),
+                        ),
+                        "vars" => (
+                            format!("`vars.{key}` uses all of `vars`"),
+                            "name the variable that is meant: `vars.NAME`".to_owned(),
+                        ),
+                        by => (
+                            format!("`vars.{key}` waits for `vars.{by}`, which waits for it"),
+                            "give one of them a value without the other".to_owned(),
+                        ),
+                    };
+                    let fault = Fault {
+                        span: entry.node.span,
+                        message,
+                        help: Some(help),
+                        unknown: None,
+                    };
+                    self.report(vec![fault], "vars", name, None);
+                    done.insert(*key, (*entry).clone());
+                }
+                return done;
+            }
+            let mut rest = Vec::new();
+            let mut ready = Table::new();
+            for (one, is_ready) in waiting.into_iter().zip(is_ready) {
+                match is_ready {
+                    true => {
+                        ready.insert(one.0, one.1.clone());
+                    }
+                    false => rest.push(one),
+                }
+            }
+            waiting = rest;
+            let mut faults = Vec::new();
+            let ready = self.expressions.expand_table(&ready, context, &mut faults);
+            self.report(faults, "vars", name, None);
+            for (key, entry) in ready {
+                done.insert(key, entry);
+            }
+            context.set("vars", Node::new(done.clone(), cluster.span));
+        }
+        done
+    }
+
+    fn report(&mut self, faults: Vec<Fault>, place: &str, cluster: &str, inputs: Option<&Node>) {
         for fault in faults {
             let code = if fault.unknown.is_some() {
                 "unknown-variable"
@@ -229,6 +326,12 @@ impl<'a, 'd> Expanding<'a, 'd> {
             let mut diagnostic = Diagnostic::error(code, fault.message)
                 .at(fault.span, format!("in `{place}`"))
                 .in_cluster(cluster);
+            let is_of_inputs = fault
+                .unknown
+                .is_some_and(|unknown| unknown.split('.').next() == Some("inputs"));
+            if let Some(inputs) = inputs.filter(|_| is_of_inputs) {
+                diagnostic = diagnostic.at(inputs.span, "with this entry of `inputs`");
+            }
             if let Some(help) = fault.help {
                 diagnostic = diagnostic.with_help(help);
             }
@@ -303,7 +406,8 @@ impl<'a, 'd> Expanding<'a, 'd> {
                     .and_then(Node::as_str)
                     .unwrap_or_default()
                     .to_owned();
-                self.report(vec![fault], draft.section.as_str(), &cluster);
+                let inputs = draft.inputs.as_deref();
+                self.report(vec![fault], draft.section.as_str(), &cluster, inputs);
                 None
             }
         }
@@ -348,11 +452,14 @@ impl<'a, 'd> Expanding<'a, 'd> {
         prepared: &Prepared,
         cluster: usize,
         context: &Context,
-        known: &mut HashMap<VariantKey, Option<u32>>,
-    ) -> Option<u32> {
-        let (namespace, name) = match &prepared.key {
-            Some((namespace, name)) => (namespace.clone(), name.clone()),
-            None => self.key(draft, context)?,
+        known: &mut HashMap<VariantKey, Made>,
+    ) -> Made {
+        let key = match &prepared.key {
+            Some(key) => Some(key.clone()),
+            None => self.key(draft, context),
+        };
+        let Some((namespace, name)) = key else {
+            return Made::Broken(None);
         };
         let overrides = self.overrides_for(draft.section, &namespace, &name, cluster);
         let mut values = String::new();
@@ -368,25 +475,24 @@ impl<'a, 'd> Expanding<'a, 'd> {
             overrides,
             values,
         };
-        if let Some(variant) = known.get(&key) {
-            return *variant;
+        if let Some(made) = known.get(&key) {
+            return made.clone();
         }
-        let variant = self
-            .make(
-                draft,
-                prepared,
-                &namespace,
-                &name,
-                &key.overrides,
-                cluster,
-                context,
-            )
-            .map(|variant| {
-                self.variants.push(variant);
-                u32::try_from(self.variants.len() - 1).expect("fewer than 2^32 variants")
-            });
-        known.insert(key, variant);
-        variant
+        let made = match self.lay(draft, &key.overrides, cluster) {
+            None => Made::Nothing,
+            Some(layers) => {
+                match self.make(draft, prepared, &namespace, &name, layers, cluster, context) {
+                    None => Made::Broken(Some((namespace, name))),
+                    Some(variant) => {
+                        self.variants.push(variant);
+                        let at = self.variants.len() - 1;
+                        Made::Variant(u32::try_from(at).expect("fewer than 2^32 variants"))
+                    }
+                }
+            }
+        };
+        known.insert(key, made.clone());
+        made
     }
 
     #[expect(
@@ -399,11 +505,10 @@ impl<'a, 'd> Expanding<'a, 'd> {
         prepared: &Prepared,
         namespace: &str,
         name: &str,
-        overrides: &[usize],
+        layers: Vec<Layer>,
         cluster: usize,
         context: &Context,
     ) -> Option<Variant> {
-        let layers = self.lay(draft, overrides, cluster)?;
         let cluster_name = self.resolved.settings.clusters[cluster].name.value.clone();
         let place = format!("{}.{}", draft.section.as_str(), draft.key.value);
         let mut context = context.clone();
@@ -415,6 +520,7 @@ impl<'a, 'd> Expanding<'a, 'd> {
 
         let roots: Vec<&SchemaNode> = prepared.kinds.iter().map(|kind| kind.root()).collect();
         let mut merged = Table::new();
+        let before = self.diagnostics.len();
         for layer in layers {
             let table = self.include(&layer, &roots, &context, &place, &cluster_name);
             if layer.origin == Origin::Defaults {
@@ -423,13 +529,14 @@ impl<'a, 'd> Expanding<'a, 'd> {
                 merge(&mut merged, &table);
             }
         }
+        let is_included = self.diagnostics.len() == before;
         let mut faults = Vec::new();
         let merged = self
             .expressions
             .expand_table_of(&merged, self.toml, &context, &mut faults);
         let has_faults = !faults.is_empty();
-        self.report(faults, &place, &cluster_name);
-        if has_faults {
+        self.report(faults, &place, &cluster_name, draft.inputs.as_deref());
+        if has_faults || !is_included {
             return None;
         }
         self.build(draft, prepared, namespace, name, merged, cluster)
@@ -633,12 +740,18 @@ impl<'a, 'd> Expanding<'a, 'd> {
             tests,
             renamed_from,
             acknowledge,
+            input: draft.inputs.as_ref().map(|inputs| inputs.span),
             cluster,
         })
     }
 
     /// Overrides that met nothing, and variables that nothing uses.
     fn report_unused(&mut self) {
+        let clusters = &self.resolved.settings.clusters;
+        if clusters.iter().any(|cluster| !cluster.flux.is_known) {
+            // Nothing was made for them, so that nobody can say what they use.
+            return;
+        }
         for (over, used) in self.resolved.overrides.iter().zip(&self.used_overrides) {
             if *used {
                 continue;
@@ -729,6 +842,11 @@ fn kind_needs(kind: &KindSchema, span: Span, cluster: &Cluster) -> Diagnostic {
     .at(version.span, "pinned here")
     .in_cluster(cluster.name.value.as_str())
     .with_help("raise `flux.version`, or keep the resource out of the cluster with `clusters`")
+}
+
+/// `a` of `a.b.c`.
+fn first_key(path: &str) -> &str {
+    path.split('.').next().unwrap_or(path)
 }
 
 /// Whether `{ file = … }` stands anywhere in a table.

@@ -104,8 +104,9 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
     let policies: Vec<Policies<'_>> = (0..graph.clusters.len())
         .map(|at| {
             let name = &graph.settings().clusters[at].name.value;
-            let foreign = existing.get(name).map(crate::tree::Existing::foreign);
-            policies_of(graph, at, foreign.unwrap_or_default())
+            let foreign = existing.get(name).map(|existing| existing.foreign(name));
+            let foreign = foreign.unwrap_or_default().into_iter();
+            policies_of(graph, at, foreign.map(|foreign| foreign.identity).collect())
         })
         .collect();
     let automations = automations_of(graph, prefix);

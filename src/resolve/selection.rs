@@ -3,7 +3,7 @@
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::node::Table;
-use crate::settings::fields::Fields;
+use crate::settings::fields::{Fields, list};
 use crate::settings::pattern::matches;
 use crate::settings::{Cluster, Group};
 use crate::source::Spanned;
@@ -68,15 +68,23 @@ pub(super) fn find<'a>(
         .map(|(at, _)| at)
         .collect();
     if found.is_empty() {
-        let mut diagnostic = Diagnostic::error(
-            "pattern-without-match",
-            format!("no {noun} is named `{}`", pattern.value),
-        )
-        .at(pattern.span, "");
-        diagnostic = match nearest(&pattern.value, names) {
+        let is_pattern = pattern.value.contains(['*', '?']);
+        let message = match is_pattern {
+            true => format!("no {noun} matches `{}`", pattern.value),
+            false => format!("no {noun} is named `{}`", pattern.value),
+        };
+        let mut diagnostic =
+            Diagnostic::error("pattern-without-match", message).at(pattern.span, "");
+        let near = nearest(&pattern.value, names.clone()).filter(|_| !is_pattern);
+        diagnostic = match near {
             Some(near) => diagnostic
                 .with_help(format!("did you mean `{near}`?"))
                 .with_fix(pattern.span, format!("\"{near}\"")),
+            None if is_pattern && names.clone().next().is_some() => {
+                let known = list(names.clone().take(10));
+                diagnostic.with_help(format!("correct it or remove it; there are {known}"))
+            }
+            None if is_pattern => diagnostic.with_help("remove it"),
             None => {
                 diagnostic.with_help(format!("define `[{noun}s.{}]` or remove it", pattern.value))
             }

@@ -3,8 +3,9 @@
 use super::{Facts, Rule};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::link::{ClusterGraph, Graph, Met, Reference};
+use crate::link::{ClusterGraph, Form, Graph, Met, Reference, makes};
 use crate::resource::Identity;
+use crate::schema::Registry;
 
 pub(super) const RULE: Rule = Rule {
     code: "dangling-reference",
@@ -64,22 +65,32 @@ fn dangling(
                 *span,
                 format!("this one is in namespace `{}`", other.namespace),
             )
-            .with_help(format!("name it `{}/{}`", other.namespace, other.name));
+            .with_help(in_other_namespace(reference, other));
     }
     if let Some((other, span)) = all.iter().find(|(identity, _)| {
         identity.name == target.name && identity.namespace == target.namespace
     }) {
         return diagnostic
-            .at(*span, format!("this is a {}", other.kind))
+            .at(*span, format!("this is {}", a(&other.kind)))
             .with_help(format!(
-                "a {} `{}` exists; a {} is asked for",
-                other.kind, other.name, target.kind
+                "{} of this name exists; {} is asked for",
+                a(&other.kind),
+                a(&target.kind)
             ));
     }
     let names = of_kind()
         .filter(|(identity, _)| identity.namespace == target.namespace)
         .map(|(identity, _)| identity.name.as_str());
-    let near = nearest(&target.name, names);
+    let made: Vec<Identity> = cluster
+        .resources
+        .iter()
+        .flat_map(|id| makes(graph.resource(*id)))
+        .filter(|made| made.kind == target.kind && made.namespace == target.namespace)
+        .collect();
+    let near = nearest(
+        &target.name,
+        names.chain(made.iter().map(|made| made.name.as_str())),
+    );
     let repo = &graph.settings().repo;
     let near = near.or_else(|| {
         let is_repo = target.kind == "GitRepository" && target.namespace == repo.namespace;
@@ -89,8 +100,8 @@ fn dangling(
     });
     if let Some(near) = near {
         return diagnostic.with_help(format!(
-            "a {} named `{near}` exists in this namespace",
-            target.kind
+            "{} named `{near}` exists in this namespace",
+            a(&target.kind)
         ));
     }
     let elsewhere = graph.validated.expanded.variants.iter().find(|variant| {
@@ -109,4 +120,36 @@ fn dangling(
         "define it, or declare what is made elsewhere: `external = [\"{}/{}/{}\"]`",
         target.kind, target.namespace, target.name
     ))
+}
+
+/// What to type to mean a resource of another namespace.
+fn in_other_namespace(reference: &Reference, other: &Identity) -> String {
+    let Identity {
+        kind,
+        namespace,
+        name,
+        ..
+    } = other;
+    let prefix = Registry::get()
+        .kind(kind)
+        .and_then(|kind| kind.shorthand.as_deref());
+    match (reference.form, prefix) {
+        (Form::Source, Some(prefix)) => format!("write `\"{prefix}.{namespace}/{name}\"`"),
+        (Form::Name, _) => format!("write `\"{namespace}/{name}\"`"),
+        (Form::Source | Form::Table, _) => format!("set `namespace = \"{namespace}\"` beside it"),
+        (Form::OwnNamespace, _) => {
+            format!(
+                "`{}` reaches its own namespace only: put both in one",
+                reference.field
+            )
+        }
+    }
+}
+
+/// A kind with its article.
+fn a(kind: &str) -> String {
+    match kind.starts_with(['A', 'E', 'I', 'O']) {
+        true => format!("an {kind}"),
+        false => format!("a {kind}"),
+    }
 }

@@ -7,6 +7,7 @@ mod missing_component;
 mod not_checked;
 mod policy_lint;
 mod policy_test;
+mod unknown_alias;
 
 use crate::diagnostic::Diagnostics;
 use crate::link::Graph;
@@ -33,6 +34,7 @@ pub static RULES: &[Rule] = &[
     dangling_reference::RULE,
     dependency_cycle::RULE,
     missing_component::RULE,
+    unknown_alias::RULE,
     cross_namespace::RULE,
     policy_test::RULE,
     policy_lint::RULE,

@@ -1,10 +1,13 @@
 //! What nobody here can judge is said, once for the project.
 
+use std::collections::HashSet;
+
 use super::{Facts, Rule};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::link::Graph;
 use crate::node::{Node, Value};
 use crate::schema::{Format, SchemaNode};
+use crate::source::Span;
 use crate::validate::schema_of;
 
 pub(super) const RULE: Rule = Rule {
@@ -18,16 +21,23 @@ checked. `kubectl apply --dry-run=server` checks the rest.",
 };
 
 fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
-    let (mut manifests, mut expressions) = (Vec::new(), 0_usize);
+    let mut manifests = Vec::new();
+    let mut expressions = HashSet::new();
+    // One that differs by cluster is still one.
+    let mut seen = HashSet::new();
     for variant in &graph.validated.expanded.variants {
         for resource in &variant.resources {
             match schema_of(resource, variant.minor) {
                 Some(kind) => {
                     if let Some(spec) = resource.get(&["spec"]) {
-                        expressions += cel(spec, kind.root());
+                        cel(spec, kind.root(), &mut expressions);
                     }
                 }
-                None => manifests.push(&resource.identity.kind),
+                None => {
+                    if seen.insert((variant.span, &resource.identity)) {
+                        manifests.push(&resource.identity.kind);
+                    }
+                }
             }
         }
     }
@@ -45,6 +55,7 @@ fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
             ),
         ));
     }
+    let expressions = expressions.len();
     if expressions > 0 {
         diagnostics.push(Diagnostic::note(
             "not-checked",
@@ -56,17 +67,24 @@ fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn cel(node: &Node, schema: &SchemaNode) -> usize {
+/// The places of the CEL expressions below a value.
+fn cel(node: &Node, schema: &SchemaNode, found: &mut HashSet<Span>) {
     match &node.value {
-        Value::String(_) if schema.format == Some(Format::Cel) => 1,
-        Value::Table(table) => table
-            .iter()
-            .filter_map(|(key, entry)| Some(cel(&entry.node, schema.child(key)?)))
-            .sum(),
-        Value::Array(items) => match &schema.items {
-            Some(shape) => items.iter().map(|item| cel(item, shape)).sum(),
-            None => 0,
-        },
-        _ => 0,
+        Value::String(_) if schema.format == Some(Format::Cel) => {
+            found.insert(node.span);
+        }
+        Value::Table(table) => {
+            for (key, entry) in table.iter() {
+                if let Some(child) = schema.child(key) {
+                    cel(&entry.node, child, found);
+                }
+            }
+        }
+        Value::Array(items) => {
+            if let Some(shape) = &schema.items {
+                items.iter().for_each(|item| cel(item, shape, found));
+            }
+        }
+        _ => {}
     }
 }

@@ -22,6 +22,8 @@ pub struct Flux {
     pub version: Spanned<String>,
     /// The minor version whose schemas hold; the newest known one for what is newer.
     pub minor: FluxMinor,
+    /// Whether the version is one that can be compiled for: not older than all that are known.
+    pub is_known: bool,
     pub components: Vec<Spanned<String>>,
     pub components_extra: Vec<Spanned<String>>,
     pub registry: Option<Spanned<String>>,
@@ -141,6 +143,7 @@ impl Flux {
         }
         fields.finish([]);
         let version = version_without_v(version, diagnostics);
+        let is_known = !matches!(FluxMinor::from_version(&version.value), Ok(Pinned::Older));
         let minor = minor(&version, diagnostics);
         sync.check_version(&version, minor, diagnostics);
         for patch in &patches {
@@ -167,6 +170,7 @@ impl Flux {
             install,
             version,
             minor,
+            is_known,
             components,
             components_extra,
             registry,
@@ -181,7 +185,9 @@ impl Flux {
             sync,
             distribution,
         };
-        flux.check_options(table, diagnostics);
+        if flux.is_known {
+            flux.check_options(table, diagnostics);
+        }
         flux
     }
 

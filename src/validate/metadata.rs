@@ -68,10 +68,8 @@ pub(super) fn validate(validating: &mut Validating<'_>, resource: &Resource) {
             validating.found.push(wrong_type(key, node, "a table"));
             continue;
         };
-        let mut is_text = true;
         for (name, entry) in table.iter() {
             if entry.node.as_str().is_none() {
-                is_text = false;
                 let path = format!("{key}.{name}");
                 validating
                     .found
@@ -79,9 +77,8 @@ pub(super) fn validate(validating: &mut Validating<'_>, resource: &Resource) {
             }
         }
         match key {
-            "labels" if is_text => labels(validating, table),
-            "annotations" if is_text => annotations(validating, node, table),
-            _ => {}
+            "labels" => labels(validating, table),
+            _ => annotations(validating, node, table),
         }
     }
 }
@@ -185,7 +182,11 @@ fn is_path_segment(name: &str) -> bool {
 }
 
 pub(crate) fn wrong_name(what: &str, name: &str) -> Diagnostic {
-    Diagnostic::error("wrong-name", format!("`{name}` is no {what} in Kubernetes"))
+    let message = match name {
+        "" => format!("a {what} must not be empty"),
+        name => format!("`{name}` is no {what} in Kubernetes"),
+    };
+    Diagnostic::error("wrong-name", message)
         .with_help("use lower-case letters, digits and `-`, with a letter or digit at both ends")
 }
 

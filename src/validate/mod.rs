@@ -10,8 +10,9 @@ use rayon::prelude::*;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expand::{Expanded, Variant};
 use crate::node::{Node, Table, Value};
-use crate::resource::Resource;
+use crate::resource::{Identity, Resource};
 use crate::schema::{Additional, FluxMinor, Keywords, KindSchema, Registry, SchemaNode, Type};
+use crate::settings::DEFAULT_NAMESPACE;
 use crate::settings::fields::{list, unknown_key};
 use crate::source::Span;
 
@@ -33,7 +34,7 @@ pub fn validate(expanded: Expanded, diagnostics: &mut Diagnostics) -> Validated 
                 let mut validating = Validating {
                     variant,
                     cluster,
-                    section: variant.section.as_str(),
+                    place: place_of(variant, resource),
                     found: &mut found,
                 };
                 validating.resource(resource);
@@ -41,6 +42,7 @@ pub fn validate(expanded: Expanded, diagnostics: &mut Diagnostics) -> Validated 
             found
         })
         .collect();
+    diagnostics.judge(true);
     diagnostics.extend(found.into_iter().flatten());
     Validated { expanded }
 }
@@ -58,7 +60,8 @@ pub(crate) fn schema_of(resource: &Resource, minor: FluxMinor) -> Option<&'stati
 struct Validating<'a> {
     variant: &'a Variant,
     cluster: &'a str,
-    section: &'a str,
+    /// What messages call the resource: `kustomizations.apps`.
+    place: String,
     found: &'a mut Vec<Diagnostic>,
 }
 
@@ -116,7 +119,8 @@ impl Validating<'_> {
 
     fn node(&mut self, node: &Node, schema: &SchemaNode, path: &str) {
         if schema.is_free() && schema.properties.is_empty() {
-            if let Value::Null = node.value.scalar() {
+            // The API takes anything here, but Helm takes a table only.
+            if !matches!(node.value, Value::Table(_)) {
                 self.wrong_type(node, schema, path);
             }
             return;
@@ -203,6 +207,13 @@ impl Validating<'_> {
                         .with_help(format!("add {}", example(field, property, minor))),
                     None => diagnostic.with_help(format!("add `{field}`")),
                 };
+                let newest = schema.keywords(FluxMinor::NEWEST);
+                if !newest.required.contains(field) {
+                    diagnostic = diagnostic.with_note(format!(
+                        "Flux {minor} needs it, newer versions do not; cluster `{}` pins {}",
+                        self.cluster, self.variant.version.value
+                    ));
+                }
                 let span = if path.is_empty() {
                     self.variant.span
                 } else {
@@ -219,12 +230,13 @@ impl Validating<'_> {
                     crate::schema::Origin::Api => "the API server refuses it",
                     crate::schema::Origin::Controller => "the controller refuses it",
                 };
-                let diagnostic = Diagnostic::error(
-                    "refused-combination",
-                    format!("`{place}`: {}", condition.message),
-                )
-                .with_note(who)
-                .with_help(condition.help.as_str());
+                let message = match condition.message.starts_with(&format!("`{place}` ")) {
+                    true => condition.message.clone(),
+                    false => format!("`{place}`: {}", condition.message),
+                };
+                let diagnostic = Diagnostic::error("refused-combination", message)
+                    .with_note(who)
+                    .with_help(condition.help.as_str());
                 let span = if path.is_empty() && span == node.span {
                     self.variant.span
                 } else {
@@ -348,7 +360,7 @@ impl Validating<'_> {
                 format!("`{text}` is no value of `{}`", self.name(path)),
             )
             .with_note(format!("it must match `{}`", pattern.as_str()))
-            .with_help(schema.description.as_str());
+            .with_note(format!("`{path}`: {}", schema.description));
             self.push(diagnostic, node.span);
         }
     }
@@ -385,15 +397,31 @@ impl Validating<'_> {
     /// What messages call a field: `kustomizations.apps` for the root, the path from there below.
     pub(super) fn name(&self, path: &str) -> String {
         if path.is_empty() {
-            let name = self
-                .variant
-                .resources
-                .first()
-                .map_or("", |resource| &resource.identity.name);
-            format!("{}.{name}", self.section)
+            self.place.clone()
         } else {
             path.to_owned()
         }
+    }
+}
+
+/// A resource's table in the TOML file, without the expressions of its key.
+fn place_of(variant: &Variant, resource: &Resource) -> String {
+    let key = |resource: &Resource| {
+        let Identity {
+            namespace, name, ..
+        } = &resource.identity;
+        match namespace.as_str() {
+            "" | DEFAULT_NAMESPACE => name.clone(),
+            namespace => format!("\"{namespace}/{name}\""),
+        }
+    };
+    let section = variant.section.as_str();
+    match variant.resources.first() {
+        // A policy of an image that has several.
+        Some(first) if key(first) != key(resource) => {
+            format!("{section}.{}.policies.{}", key(first), key(resource))
+        }
+        _ => format!("{section}.{}", key(resource)),
     }
 }
 
