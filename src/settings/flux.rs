@@ -63,6 +63,10 @@ pub struct Sync {
     pub submodules: bool,
     pub sparse_checkout: Vec<Spanned<String>>,
     pub provider: Option<Spanned<String>>,
+    /// Of the deploy key that `fluxgen bootstrap` makes: `ecdsa` or `ed25519`.
+    pub key_algorithm: &'static str,
+    /// Whether the deploy key may push; without it, if an automation does.
+    pub read_write_key: Option<Spanned<bool>>,
 }
 
 /// The seven controllers of a release.
@@ -377,8 +381,12 @@ impl Sync {
         let submodules = fields.bool("submodules").is_some_and(|value| value.value);
         let sparse_checkout = fields.texts("sparseCheckout").unwrap_or_default();
         let provider = fields.one_of("provider", PROVIDERS);
+        let key_algorithm = fields.one_of("keyAlgorithm", &["ecdsa", "ed25519"]);
+        let read_write_key = fields.bool("readWriteKey");
         fields.finish([]);
         Self {
+            key_algorithm: key_algorithm.map_or("ecdsa", |name| name.value),
+            read_write_key,
             interval,
             path,
             secret,

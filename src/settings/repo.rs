@@ -15,6 +15,10 @@ pub struct Repo {
     pub name: String,
     pub namespace: String,
     pub provider: Option<Provider>,
+    /// Lines of a known_hosts file, for `fluxgen bootstrap`: the host keys that clusters trust.
+    pub known_hosts: Vec<Spanned<String>>,
+    /// A file of PEM certificates that clusters trust, relative to the TOML file.
+    pub ca_file: Option<Spanned<String>>,
     pub span: Span,
 }
 
@@ -30,6 +34,9 @@ pub struct Provider {
     pub visibility: Option<Spanned<&'static str>>,
     /// `name` or `name:permission`.
     pub teams: Vec<Spanned<String>>,
+    pub description: Option<Spanned<String>>,
+    /// Where the API is, if not at the usual place of the host.
+    pub api_url: Option<Spanned<String>>,
     /// Bitbucket Server's user of the token.
     pub username: Option<Spanned<String>>,
     pub span: Span,
@@ -45,6 +52,8 @@ impl Repo {
             name: DEFAULT_NAMESPACE.to_owned(),
             namespace: DEFAULT_NAMESPACE.to_owned(),
             provider: None,
+            known_hosts: Vec::new(),
+            ca_file: None,
             span: Span::BUILT_IN,
         };
         let Some((table, span)) = table else {
@@ -67,6 +76,8 @@ impl Repo {
         if let Some((table, span)) = fields.table("provider") {
             repo.provider = Provider::read(table, span, fields.diagnostics);
         }
+        repo.known_hosts = fields.texts("knownHosts").unwrap_or_default();
+        repo.ca_file = fields.text("caFile");
         fields.finish([]);
         if let Some(url) = &repo.url {
             check_url(url, diagnostics);
@@ -116,6 +127,8 @@ impl Provider {
             personal: fields.bool("personal").is_some_and(|value| value.value),
             visibility: fields.one_of("visibility", &["private", "internal", "public"]),
             teams: fields.texts("teams").unwrap_or_default(),
+            description: fields.text("description"),
+            api_url: fields.text("apiUrl"),
             username: fields.text("username"),
             span,
         };
