@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use camino::Utf8Path;
 use serde_json::{Map, Value, json};
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, EcdsaCurve, HashAlg, LineEnding, PrivateKey, PublicKey};
@@ -31,6 +32,31 @@ impl KeyPair {
         Ok(Self {
             private: Secret::new(private.as_str()),
             public: key.public_key().to_openssh().map_err(failed)?,
+        })
+    }
+
+    /// A key pair of the user's own, from the file of its private half.
+    pub(crate) fn read(file: &Utf8Path) -> Result<Self> {
+        let failed = |why: &str| {
+            Error::new(format!("`{file}` cannot be the cluster's key: {why}")).help(
+                "give an OpenSSH private key without a passphrase: `ssh-keygen -N '' -f FILE`",
+            )
+        };
+        let text = fs_err::read_to_string(file)
+            .map_err(|error| Error::new(format!("the private key cannot be read: {error}")))?;
+        let key = PrivateKey::from_openssh(text.trim())
+            .map_err(|_| failed("it is no OpenSSH private key"))?;
+        if key.is_encrypted() {
+            return Err(failed("it has a passphrase"));
+        }
+        let public = PublicKey::new(key.public_key().key_data().clone(), "");
+        Ok(Self {
+            private: Secret::new(text),
+            public: public
+                .to_openssh()
+                .map_err(|_| failed("its public half cannot be written"))?
+                .trim()
+                .to_owned(),
         })
     }
 }
@@ -90,12 +116,16 @@ pub(crate) fn token_secret(target: &Target, username: &str, password: &Secret) -
 }
 
 /// Source: <https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/>
-pub(crate) fn image_pull_secret(target: &Target, pull: &ImagePull) -> Value {
-    let auth = STANDARD.encode(format!("{}:{}", pull.username, pull.password.expose()));
+pub(crate) fn image_pull_secret(
+    target: &Target,
+    pull: &ImagePull,
+    (username, password): &(String, Secret),
+) -> Value {
+    let auth = STANDARD.encode(format!("{username}:{}", password.expose()));
     let config = json!({
         "auths": { &pull.registry: {
-            "username": pull.username,
-            "password": pull.password.expose(),
+            "username": username,
+            "password": password.expose(),
             "auth": auth,
         } }
     });

@@ -26,6 +26,10 @@ pub enum Answer {
 
 /// Where a run says what it does. Everything goes to standard error in the command.
 pub trait Ui {
+    /// The plan, which is what somebody may want to keep.
+    fn plan(&self, text: &str) {
+        self.say(text);
+    }
     /// A line that stays.
     fn say(&self, text: &str);
     /// What is being waited for; a terminal may overwrite it, a log may leave it out.

@@ -307,3 +307,14 @@ pub(crate) fn is_observed(resource: &Value) -> bool {
         .as_i64()
         .is_none_or(|seen| seen >= generation)
 }
+
+/// Whether a resource of the cluster has all that another one says; what it has more, the server's
+/// defaults among it, does not count.
+pub(crate) fn contains(has: &Value, wants: &Value) -> bool {
+    match (has, wants) {
+        (Value::Object(has), Value::Object(wants)) => wants
+            .iter()
+            .all(|(key, wanted)| has.get(key).is_some_and(|value| contains(value, wanted))),
+        _ => has == wants,
+    }
+}

@@ -25,7 +25,9 @@ mod target;
 
 pub use environment::{Answer, Environment, Ui};
 pub use error::{Error, Result};
+pub use forge::Patience;
 pub use plan::{Check, Finding, Plan, Verdict};
+pub use program::REGISTRY_PASSWORD;
 pub use remote::{Remote, Scheme};
 pub use run::{Outcome, Report, run};
 pub use secret::Secret;

@@ -1,5 +1,7 @@
 //! Every permission that can be tried without writing, tried before anything is written.
 
+use std::cell::Cell;
+
 use super::error::{Error, Result};
 use super::git::{Git, OLDEST_GIT};
 use super::kubectl::{Kubectl, OLDEST_KUBECTL};
@@ -8,37 +10,36 @@ use super::session::Session;
 
 pub(crate) fn run(session: &Session<'_>) -> Vec<Check> {
     let mut checks = Vec::new();
-    let mut add = |what: &str, verdict: Result<Verdict>| {
-        let verdict = verdict.unwrap_or_else(Verdict::Failed);
+    let mut add = |what: &str, look: &dyn Fn() -> Result<Verdict>| {
+        session.ui.progress(&format!("checking {what}"));
         checks.push(Check {
             what: what.to_owned(),
-            verdict,
+            verdict: look().unwrap_or_else(Verdict::Failed),
         });
     };
-    add(
-        "git",
-        Git::version(session.env).and_then(|found| new_enough("git", found, OLDEST_GIT)),
-    );
-    let kubectl = Kubectl::client_version(session.env);
-    add(
-        "kubectl",
-        kubectl.and_then(|found| new_enough("kubectl", found, OLDEST_KUBECTL)),
-    );
+    add("git", &|| {
+        new_enough("git", Git::version(session.env)?, OLDEST_GIT)
+    });
+    add("kubectl", &|| {
+        let found = Kubectl::client_version(session.env)?;
+        new_enough("kubectl", found, OLDEST_KUBECTL)
+    });
     if session.forge.is_some() {
-        add("token", token(session));
-        add("repository rights", repository(session));
+        add("token", &|| token(session));
+        add("repository rights", &|| repository(session));
     }
-    add("push", push(session));
-    let cluster = session.kubectl.server_version();
-    let is_reached = cluster.is_ok();
-    let context = session.kubectl.context();
-    add(
-        "cluster",
-        cluster
-            .map(|version| Verdict::Passed(format!("context `{context}`, Kubernetes {version}"))),
-    );
-    if is_reached {
-        add("cluster rights", rights(session));
+    add("push", &|| push(session));
+    let is_reached = Cell::new(false);
+    add("cluster", &|| {
+        let version = session.kubectl.server_version()?;
+        is_reached.set(true);
+        let context = session.kubectl.context();
+        Ok(Verdict::Passed(format!(
+            "context `{context}`, Kubernetes {version}"
+        )))
+    });
+    if is_reached.get() {
+        add("cluster rights", &|| rights(session));
     }
     checks
 }

@@ -10,6 +10,19 @@ use super::environment::Environment;
 use super::error::{Error, Result};
 use super::secret::Secret;
 
+/// The variable that holds the password of the image registry.
+pub const REGISTRY_PASSWORD: &str = "FLUXGEN_REGISTRY_PASSWORD";
+
+/// The variables that hold tokens and passwords.
+const SECRET_VARIABLES: [&str; 6] = [
+    "GITHUB_TOKEN",
+    "GITLAB_TOKEN",
+    "GITEA_TOKEN",
+    "BITBUCKET_TOKEN",
+    "GIT_PASSWORD",
+    REGISTRY_PASSWORD,
+];
+
 /// One call of an external program. Secrets go in through [`Program::secret_var`] and
 /// [`Program::stdin`], never through [`Program::arg`].
 pub(crate) struct Program<'a> {
@@ -69,6 +82,12 @@ impl<'a> Program<'a> {
         self
     }
 
+    /// Git's credential helpers may live by a token of the environment; nothing else needs one.
+    fn may_see(&self, variable: &std::ffi::OsStr) -> bool {
+        let is_secret = SECRET_VARIABLES.iter().any(|name| variable == *name);
+        !is_secret || (self.name == "git" && variable != REGISTRY_PASSWORD)
+    }
+
     /// Runs it to its end. An error means that it could not be run at all.
     pub(crate) fn run(self) -> Result<Output> {
         let Some(path) = self.env.find_program(self.name) else {
@@ -81,7 +100,7 @@ impl<'a> Program<'a> {
         command
             .args(&self.args)
             .env_clear()
-            .envs(self.env.vars())
+            .envs(self.env.vars().filter(|(name, _)| self.may_see(name)))
             .envs(self.vars.iter().map(|(key, value)| (key, value)))
             .stdin(if self.stdin.is_some() {
                 Stdio::piped()

@@ -1,5 +1,6 @@
 //! The order of a run: look, plan, show, do.
 
+use super::environment::Answer;
 use super::error::{Error, Result};
 use super::plan::Plan;
 use super::preflight;
@@ -15,6 +16,8 @@ pub enum Outcome {
     Planned,
     /// There was nothing to do.
     Unchanged,
+    /// The plan was shown, and somebody said no to it.
+    Declined,
     /// The cluster syncs the repository.
     Done,
     /// Somebody has to act first, a pull request to be merged, say.
@@ -42,6 +45,7 @@ pub fn run(target: &Target, options: &Options, world: &World<'_>) -> Result<Repo
         env: world.env,
         ui: &quiet,
         patience: world.patience,
+        write_tree: world.write_tree,
         checkpoint: world.checkpoint,
     };
     attempt(target, options, &world, &redactor)
@@ -71,14 +75,14 @@ fn attempt(
         steps: Vec::new(),
     };
     if let Some(error) = failure_of(&plan) {
-        session.ui.say(plan.to_string().trim_end());
+        session.ui.plan(plan.to_string().trim_end());
         return Err(error);
     }
     for step in steps::all() {
         match step.inspect(&session) {
             Ok(finding) => plan.steps.push((step.name(), finding)),
             Err(error) => {
-                session.ui.say(plan.to_string().trim_end());
+                session.ui.plan(plan.to_string().trim_end());
                 return Err(error);
             }
         }
@@ -90,7 +94,7 @@ fn attempt(
             "an earlier run ended in step `{step}`; going on from there"
         ));
     }
-    session.ui.say(plan.to_string().trim_end());
+    session.ui.plan(plan.to_string().trim_end());
     if options.dry_run {
         return Ok(Report {
             plan,
@@ -102,6 +106,13 @@ fn attempt(
         return Ok(Report {
             plan,
             outcome: Outcome::Unchanged,
+        });
+    }
+    // Without a terminal there is nobody to ask, and a run is meant by being started.
+    if !options.yes && session.ui.confirm("carry it out?") == Answer::No {
+        return Ok(Report {
+            plan,
+            outcome: Outcome::Declined,
         });
     }
     let outcome = carry_out(&session)?;
@@ -148,6 +159,10 @@ struct Quiet<'a> {
 }
 
 impl super::environment::Ui for Quiet<'_> {
+    fn plan(&self, text: &str) {
+        self.ui.plan(&self.redactor.hide(text));
+    }
+
     fn say(&self, text: &str) {
         self.ui.say(&self.redactor.hide(text));
     }
@@ -156,7 +171,7 @@ impl super::environment::Ui for Quiet<'_> {
         self.ui.progress(&self.redactor.hide(text));
     }
 
-    fn confirm(&self, question: &str) -> super::environment::Answer {
+    fn confirm(&self, question: &str) -> Answer {
         self.ui.confirm(&self.redactor.hide(question))
     }
 }

@@ -63,6 +63,16 @@ impl Redactor {
         }
     }
 
+    /// Learns a password also as HTTP basic authentication writes it.
+    pub(crate) fn learn_login(&self, username: &str, password: &Secret) {
+        self.learn(password);
+        if password.expose().len() >= Self::SHORTEST {
+            self.learn(&Secret::new(
+                STANDARD.encode(format!("{username}:{}", password.expose())),
+            ));
+        }
+    }
+
     pub(crate) fn hide(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in self.secrets.borrow().iter() {

@@ -19,6 +19,9 @@ pub struct World<'a> {
     pub env: &'a Environment,
     pub ui: &'a dyn Ui,
     pub patience: Patience,
+    /// Puts the generated files into the work tree. Called once the checked-out branch has them
+    /// committed, so that the work tree does not lack what its branch holds.
+    pub write_tree: Option<&'a dyn Fn() -> Result<()>>,
     /// Called with a name after everything that changed something; a false ends the run there,
     /// as a kill would.
     pub checkpoint: Option<&'a dyn Fn(&str) -> bool>,
@@ -35,6 +38,8 @@ pub(crate) struct Session<'a> {
     pub(crate) kubectl: Kubectl<'a>,
     pub(crate) install: Install,
     pub(crate) journal: RefCell<Journal>,
+    pub(crate) redactor: &'a Redactor,
+    pub(crate) write_tree: Option<&'a dyn Fn() -> Result<()>>,
     repository: RefCell<Option<Repository>>,
     checkpoint: Option<&'a dyn Fn(&str) -> bool>,
 }
@@ -44,7 +49,7 @@ impl<'a> Session<'a> {
         target: &'a Target,
         options: &'a Options,
         world: &World<'a>,
-        redactor: &Redactor,
+        redactor: &'a Redactor,
     ) -> Result<Self> {
         target.check()?;
         let env = world.env;
@@ -55,10 +60,14 @@ impl<'a> Session<'a> {
         }
         let mut login = find_login(target, env)?;
         if let Some(login) = &login {
-            redactor.learn(&login.password);
+            redactor.learn_login(&login.username, &login.password);
         }
-        if let Some(pull) = &target.image_pull {
-            redactor.learn(&pull.password);
+        if let Some((username, password)) = target
+            .image_pull
+            .as_ref()
+            .and_then(|pull| pull.login.as_ref())
+        {
+            redactor.learn_login(username, password);
         }
         let forge = match (&target.provider, &login) {
             (Some(provider), Some(login)) => Some(forge::open(
@@ -83,6 +92,7 @@ impl<'a> Session<'a> {
             && needs_own_name(forge.kind())
         {
             login.username = forge.identity()?.login;
+            redactor.learn_login(&login.username, &login.password);
         }
         let git_login = login.clone().filter(|_| is_own && takes_login);
         let git = Git::open(env, &target.remote, git_login)?;
@@ -106,6 +116,8 @@ impl<'a> Session<'a> {
             kubectl,
             install: Install::read(env, target)?,
             journal: RefCell::new(journal),
+            redactor,
+            write_tree: world.write_tree,
             repository: RefCell::new(None),
             checkpoint: world.checkpoint,
         })
@@ -197,9 +209,17 @@ fn needs_own_name(kind: super::target::ForgeKind) -> bool {
 
 /// The token from the provider's variable, `GIT_PASSWORD`, or git's credential helpers.
 fn find_login(target: &Target, env: &Environment) -> Result<Option<Login>> {
+    let declared = target
+        .provider
+        .as_ref()
+        .and_then(|provider| provider.username.as_deref());
     let of = |variable: &str| {
         env.var(variable).map(|token| Login {
-            username: env.var("GIT_USERNAME").unwrap_or(UNNAMED).to_owned(),
+            username: env
+                .var("GIT_USERNAME")
+                .or(declared)
+                .unwrap_or(UNNAMED)
+                .to_owned(),
             password: Secret::new(token.trim()),
         })
     };

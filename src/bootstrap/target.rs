@@ -63,6 +63,8 @@ pub struct Credentials {
     pub known_hosts: Option<String>,
     /// PEM certificates of the authority that signed the git server's certificate.
     pub ca: Option<String>,
+    /// A private key in OpenSSH's form to take instead of making one.
+    pub private_key: Option<Utf8PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +73,9 @@ pub enum CredentialKind {
     DeployKey(KeyAlgorithm),
     /// The token of the environment, as user name and password.
     Token,
-    /// A public repository.
+    /// A Secret that is made by other means, of a GitHub App, say, and has to be there.
+    Existing,
+    /// A public repository, or an identity that the cloud gives the cluster.
     None,
 }
 
@@ -91,8 +95,8 @@ pub struct ImagePull {
     pub secret: String,
     /// The host of the registry: `ghcr.io`.
     pub registry: String,
-    pub username: String,
-    pub password: Secret,
+    /// Without it, the Secret has to be in the cluster.
+    pub login: Option<(String, Secret)>,
 }
 
 /// The private age key that kustomize-controller decrypts SOPS files with.
@@ -138,6 +142,8 @@ pub struct Provider {
     /// The API's address where it is not at the usual place of the host. Plain http is
     /// accepted only for loopback.
     pub api_url: Option<String>,
+    /// The user of the token, for git over https; without it, the forge is asked.
+    pub username: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,6 +196,15 @@ impl Default for Options {
             rotate: false,
             yes: false,
             host_keys: Vec::new(),
+        }
+    }
+}
+
+impl KeyAlgorithm {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EcdsaP384 => "ECDSA P-384",
+            Self::Ed25519 => "Ed25519",
         }
     }
 }
@@ -247,7 +262,32 @@ impl Provider {
             description: None,
             teams: Vec::new(),
             api_url: None,
+            username: None,
         })
+    }
+}
+
+impl Provider {
+    /// Refuses a visibility that the forge would silently take for another.
+    fn check_visibility(&self) -> Result<()> {
+        let is_known = match self.kind {
+            ForgeKind::GitLab => true,
+            ForgeKind::GitHub => !self.personal,
+            ForgeKind::Gitea | ForgeKind::BitbucketServer => false,
+        };
+        if is_known || self.visibility != Visibility::Internal {
+            return Ok(());
+        }
+        let whose = if self.kind == ForgeKind::GitHub {
+            " for a user's repository"
+        } else {
+            ""
+        };
+        Err(Error::new(format!(
+            "{} has no visibility `internal`{whose}",
+            self.kind.as_str()
+        ))
+        .help("set `repo.provider.visibility` to `private` or `public`"))
     }
 }
 
@@ -279,6 +319,9 @@ impl Target {
                     .help("use lower-case letters, digits and `-`, at most 63 of them"));
             }
         }
+        if let Some(provider) = &self.provider {
+            provider.check_visibility()?;
+        }
         if !is_ref_name(&self.branch) {
             return Err(Error::new(format!(
                 "`{}` is no name of a branch",
@@ -286,7 +329,9 @@ impl Target {
             )));
         }
         let files = self.files.iter().map(|file| &file.path);
-        let paths = files.chain(&self.removed).chain([&self.path, &self.config]);
+        let root = Utf8Path::new("");
+        let paths = files.chain(&self.removed).chain([&self.config]);
+        let paths = paths.chain(Some(&self.path).filter(|path| *path != root));
         for path in paths.chain(self.install.iter().map(|file| &file.path)) {
             if !is_inside(path) {
                 return Err(Error::new(format!("`{path}` leaves the repository")));

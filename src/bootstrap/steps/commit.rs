@@ -154,15 +154,18 @@ fn standing(session: &Session<'_>) -> Result<Standing> {
     }
     let is_behind = git.is_ancestor(&local, remote)?;
     let (how, help) = if is_behind {
-        ("behind", "run `git pull --ff-only`, then the same command")
+        (
+            "is behind",
+            "run `git pull --ff-only`, then the same command",
+        )
     } else {
         (
-            "diverged from",
+            "has diverged from",
             "run `git pull --rebase`, then the same command",
         )
     };
     Err(Error::new(format!(
-        "the local branch `{branch}` is {how} that of `{}`",
+        "the local branch `{branch}` {how} that of `{}`",
         target.remote
     ))
     .note("what was built from it may be out of date")
@@ -261,6 +264,9 @@ fn push(session: &Session<'_>, direct: &Direct) -> Result<Applied> {
         &target.removed,
     )? {
         session.reached("commit.followed")?;
+        if let Some(write) = session.write_tree {
+            write()?;
+        }
     }
     session.journal.borrow_mut().set_commit(commit.as_str())?;
     session
@@ -341,10 +347,11 @@ fn await_merge(session: &Session<'_>, opened: &Opened) -> Result<Applied> {
             session.journal.borrow_mut().set_commit(head.as_str())?;
             Ok(Applied::Done)
         }
-        None => Ok(Applied::Waiting(format!(
-            "{what}, which did not come in {} seconds; run the same command after it",
+        None => Err(Error::new(format!(
+            "{what} did not come within {} seconds",
             session.options.timeout.as_secs()
-        ))),
+        ))
+        .help("run the same command after it, or wait longer with `--timeout`")),
     }
 }
 
@@ -411,15 +418,15 @@ fn check_is_free(session: &Session<'_>, remote: &Commit) -> Result<()> {
     let Some(marker) = &target.marker else {
         return Ok(());
     };
-    let paths: Vec<&Utf8Path> = target
-        .files
-        .iter()
-        .map(|file| file.path.as_path())
-        .collect();
+    let is_marked = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(marker.as_str());
+    // The lock has no marker and its name is no user's own.
+    let marked = target.files.iter().filter(|file| is_marked(&file.bytes));
+    let marked: Vec<_> = marked.collect();
+    let paths = marked.iter().map(|file| file.path.as_path());
     let found = session.git.contents(remote, paths)?;
-    for (file, found) in target.files.iter().zip(found) {
+    for (file, found) in marked.into_iter().zip(found) {
         let Some(found) = found else { continue };
-        if found != file.bytes && !String::from_utf8_lossy(&found).contains(marker.as_str()) {
+        if found != file.bytes && !is_marked(&found) {
             return Err(Error::new(format!(
                 "`{}` in the repository is not generated",
                 file.path

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Applied, CLUSTER_ADMIN, Step, count};
 use crate::bootstrap::error::{Error, Result};
-use crate::bootstrap::kubectl::{condition, is_observed};
+use crate::bootstrap::kubectl::{condition, contains, is_observed};
 use crate::bootstrap::manifests::{Document, stream};
 use crate::bootstrap::plan::Finding;
 use crate::bootstrap::session::{Look, Session};
@@ -36,9 +36,20 @@ impl Step for ComponentsStep {
             let found = session
                 .kubectl
                 .get(INSTANCES, Some(&target.namespace), &instance.name)?;
-            if found.is_some_and(|found| is_ready(&found)) {
-                return Ok(Finding::default().present("the FluxInstance is ready"));
+            if session.kubectl.get(CRDS, None, INSTANCES)?.is_none() {
+                return Err(Error::new("the Flux Operator is not installed in the cluster")
+                    .note("`flux.install` is `\"operator\"`, and it makes the controllers")
+                    .help(
+                        "install it first: `helm install flux-operator --namespace flux-system \
+                         --create-namespace oci://ghcr.io/controlplaneio-fluxcd/charts/flux-operator`",
+                    ));
             }
+            if found.is_some_and(|found| contains(&found["spec"], instance.whole_spec())) {
+                return Ok(Finding::default().present("the FluxInstance, as it is to be"));
+            }
+            return Ok(Finding::default()
+                .todo(format!("apply FluxInstance `{}`", instance.name))
+                .needs(CLUSTER_ADMIN));
         }
         let kind = |kind: &str| {
             documents
@@ -72,23 +83,16 @@ impl Step for ComponentsStep {
             is_observed(deployment)
                 && matches!(condition(deployment, "Available"), Some(("True", _, _)))
         })?;
-        let instances: Vec<&Document> = documents
-            .iter()
-            .filter(|document| is_instance(document))
-            .collect();
-        wait_for(session, &instances, "the FluxInstance", is_ready)?;
+        // A FluxInstance is ready when it syncs, for which it needs the credentials: a later step.
         Ok(Applied::Done)
     }
 }
 
+const CRDS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 const INSTANCES: &str = "fluxinstances.fluxcd.controlplane.io";
 
 fn is_instance(document: &Document) -> bool {
     document.is("fluxcd.controlplane.io", "FluxInstance")
-}
-
-fn is_ready(resource: &Value) -> bool {
-    is_observed(resource) && matches!(condition(resource, "Ready"), Some(("True", _, _)))
 }
 
 fn of_kind<'d>(documents: &'d [Document], kind: &str) -> Vec<&'d Document> {

@@ -27,9 +27,8 @@ impl Step for CredentialsStep {
 
     fn inspect(&self, session: &Session<'_>) -> Result<Finding> {
         match session.target.credentials.kind {
-            CredentialKind::None => {
-                Ok(Finding::default().present("none: the repository is public"))
-            }
+            CredentialKind::None => Ok(Finding::default().present("none are needed")),
+            CredentialKind::Existing => inspect_existing(session),
             CredentialKind::Token => inspect_token(session),
             CredentialKind::DeployKey(algorithm) => inspect_key(session, algorithm),
         }
@@ -37,7 +36,7 @@ impl Step for CredentialsStep {
 
     fn apply(&self, session: &Session<'_>) -> Result<Applied> {
         match session.target.credentials.kind {
-            CredentialKind::None => {}
+            CredentialKind::None | CredentialKind::Existing => {}
             CredentialKind::Token => store_token(session)?,
             CredentialKind::DeployKey(algorithm) => {
                 let public = store_key(session, algorithm)?;
@@ -55,6 +54,22 @@ fn stored(session: &Session<'_>) -> Result<Option<Value>> {
         Some(&target.namespace),
         &target.credentials.secret,
     )
+}
+
+/// A Secret that this tool cannot make.
+fn inspect_existing(session: &Session<'_>) -> Result<Finding> {
+    let name = &session.target.credentials.secret;
+    if stored(session)?.is_some() {
+        return Ok(Finding::default().present(format!("Secret `{name}`, made by other means")));
+    }
+    Err(Error::new(format!(
+        "Secret `{name}` is not in namespace `{}`",
+        session.target.namespace
+    ))
+    .note("`flux.sync.provider` wants credentials that cannot be made here")
+    .help(
+        "make it, with `flux create secret githubapp` for a GitHub App, and run the same command",
+    ))
 }
 
 fn inspect_token(session: &Session<'_>) -> Result<Finding> {
@@ -111,13 +126,16 @@ fn inspect_key(session: &Session<'_>, algorithm: KeyAlgorithm) -> Result<Finding
     let mut finding = Finding::default();
     let public = stored_public(stored(session)?.as_ref()).filter(|_| !session.options.rotate);
     let Some(public) = public else {
-        let kind = match algorithm {
-            KeyAlgorithm::EcdsaP384 => "ECDSA P-384",
-            KeyAlgorithm::Ed25519 => "Ed25519",
-        };
-        finding = finding.todo(format!(
-            "make a key pair ({kind}), store it in Secret `{name}`"
-        ));
+        finding = finding.todo(match &target.credentials.private_key {
+            Some(file) => {
+                KeyPair::read(file)?;
+                format!("store the key of `{file}` in Secret `{name}`")
+            }
+            None => format!(
+                "make a key pair ({}), store it in Secret `{name}`",
+                algorithm.as_str()
+            ),
+        });
         let (origin, _) = known_hosts::known(
             session.env,
             &remote,
@@ -196,7 +214,11 @@ fn store_key(session: &Session<'_>, algorithm: KeyAlgorithm) -> Result<String> {
     if origin == Origin::Unknown {
         hosts = known_hosts::scan(session.env, &remote, &session.options.host_keys, session.ui)?;
     }
-    let keys = KeyPair::make(algorithm)?;
+    let keys = match &target.credentials.private_key {
+        Some(file) => KeyPair::read(file)?,
+        None => KeyPair::make(algorithm)?,
+    };
+    session.redactor.learn(&keys.private);
     let secret = ssh_secret(target, &keys, &hosts);
     session.kubectl.apply(
         secret.to_string().as_bytes(),

@@ -5,9 +5,11 @@ use serde_json::Value;
 
 use super::{Applied, CLUSTER_ADMIN, Step};
 use crate::bootstrap::credentials::{age_secret, image_pull_secret};
-use crate::bootstrap::error::Result;
+use crate::bootstrap::error::{Error, Result};
 use crate::bootstrap::plan::Finding;
+use crate::bootstrap::program::REGISTRY_PASSWORD;
 use crate::bootstrap::session::Session;
+use crate::bootstrap::target::ImagePull;
 
 pub(super) struct AgeKeyStep;
 pub(super) struct ImagePullStep;
@@ -46,16 +48,42 @@ impl Step for ImagePullStep {
             "the login to `{}` in Secret `{}`",
             pull.registry, pull.secret
         );
-        inspect(session, &image_pull_secret(session.target, pull), &what)
+        let Some(login) = &pull.login else {
+            return inspect_kept(session, pull, &what);
+        };
+        let secret = image_pull_secret(session.target, pull, login);
+        inspect(session, &secret, &what)
     }
 
     fn apply(&self, session: &Session<'_>) -> Result<Applied> {
-        if let Some(pull) = &session.target.image_pull {
-            let secret = image_pull_secret(session.target, pull);
+        if let Some(pull) = &session.target.image_pull
+            && let Some(login) = &pull.login
+        {
+            let secret = image_pull_secret(session.target, pull, login);
             apply(session, &secret, "image-pull-secret.stored")?;
         }
         Ok(Applied::Done)
     }
+}
+
+/// Without a login there is nothing to store: it must be there.
+fn inspect_kept(session: &Session<'_>, pull: &ImagePull, what: &str) -> Result<Finding> {
+    let namespace = Some(session.target.namespace.as_str());
+    if session
+        .kubectl
+        .get("secrets", namespace, &pull.secret)?
+        .is_some()
+    {
+        return Ok(Finding::default().present(what));
+    }
+    Err(Error::new(format!(
+        "there is no login to `{}` for Secret `{}`",
+        pull.registry, pull.secret
+    ))
+    .note("`flux.imagePullSecret` names it, and the cluster does not have it yet")
+    .help(format!(
+        "set `FLUXGEN_REGISTRY_USERNAME` and `{REGISTRY_PASSWORD}`, or make the Secret yourself"
+    )))
 }
 
 fn inspect(session: &Session<'_>, wanted: &Value, what: &str) -> Result<Finding> {

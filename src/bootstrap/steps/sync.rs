@@ -6,7 +6,7 @@ use super::components::{KUSTOMIZATIONS, checked_kustomization, conditions, last_
 use super::{Applied, CLUSTER_ADMIN, Step};
 use crate::bootstrap::error::{Error, Result};
 use crate::bootstrap::git::Commit;
-use crate::bootstrap::kubectl::{condition, is_observed};
+use crate::bootstrap::kubectl::{condition, contains, is_observed};
 use crate::bootstrap::manifests::stream;
 use crate::bootstrap::plan::Finding;
 use crate::bootstrap::session::{Look, Session};
@@ -51,8 +51,17 @@ impl Step for SyncStep {
         for resource in [&source, &kustomization].into_iter().flatten() {
             if resource["spec"]["suspend"] == true {
                 let kind = resource["kind"].as_str().unwrap_or_default();
-                return Err(Error::new(format!("{kind} `{name}` is suspended"))
-                    .help(format!("run `flux resume` for {kind} `{name}`")));
+                let what = if kind == "GitRepository" {
+                    "source git"
+                } else {
+                    "kustomization"
+                };
+                return Err(
+                    Error::new(format!("{kind} `{name}` is suspended")).help(format!(
+                        "run `flux resume {what} {} --namespace {}`",
+                        target.sync_name, target.namespace
+                    )),
+                );
             }
         }
         let revision = kustomization
@@ -129,15 +138,6 @@ fn differs(session: &Session<'_>, group: &str, kind: &str, found: Option<&Value>
         return false;
     };
     found.is_none_or(|found| !contains(&found["spec"], wanted.whole_spec()))
-}
-
-fn contains(has: &Value, wants: &Value) -> bool {
-    match (has, wants) {
-        (Value::Object(has), Value::Object(wants)) => wants
-            .iter()
-            .all(|(key, wanted)| has.get(key).is_some_and(|value| contains(value, wanted))),
-        _ => has == wants,
-    }
 }
 
 /// A revision is `main@sha1:` and the commit.
