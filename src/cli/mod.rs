@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod bootstrap;
 mod build;
 mod check;
 mod completions;
@@ -73,6 +74,7 @@ enum Command {
     Build(build::Args),
     Check(check::Args),
     Diff(diff::Args),
+    Bootstrap(bootstrap::Args),
     Explain(explain::Args),
     Hook(hook::Args),
     Image(image::Args),
@@ -98,6 +100,7 @@ pub fn run() -> ExitCode {
         Command::Build(args) => build::run(place, &args),
         Command::Check(args) => check::run(place, &args),
         Command::Diff(args) => diff::run(place, &args),
+        Command::Bootstrap(args) => bootstrap::run(place, &args),
         Command::Explain(args) => explain::run(place, &args),
         Command::Hook(args) => hook::run(place, &args),
         Command::Image(args) => image::run(place, &args),

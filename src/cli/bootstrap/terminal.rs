@@ -1,0 +1,98 @@
+//! The terminal of a bootstrap: the plan on stdout, all else on stderr, a line of progress where
+//! somebody watches.
+
+use std::cell::RefCell;
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::bootstrap::{Answer, Ui};
+
+pub(super) struct Terminal {
+    started: Instant,
+    /// Somebody watches stderr.
+    is_watched: bool,
+    bar: RefCell<Option<ProgressBar>>,
+    /// What a log was told last.
+    told: RefCell<String>,
+}
+
+/// Work that is over sooner is not shown.
+const SHORT: Duration = Duration::from_millis(500);
+
+impl Terminal {
+    pub(super) fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            is_watched: std::io::stderr().is_terminal(),
+            bar: RefCell::new(None),
+            told: RefCell::new(String::new()),
+        }
+    }
+
+    /// Takes the line of progress away.
+    pub(super) fn finish(&self) {
+        if let Some(bar) = self.bar.borrow_mut().take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn show(&self, text: &str) {
+        let mut bar = self.bar.borrow_mut();
+        if bar.is_none() && self.started.elapsed() < SHORT {
+            return;
+        }
+        let bar = bar.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{spinner} {wide_msg}");
+            ProgressBar::new_spinner()
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+        });
+        bar.set_message(text.to_owned());
+        bar.tick();
+    }
+
+    /// A log gets a line when something else is waited for, not one a second.
+    fn log(&self, text: &str) {
+        let what = text.rsplit_once(" (").map_or(text, |(what, _)| what);
+        let mut told = self.told.borrow_mut();
+        if what.starts_with("waiting") && *told != what {
+            eprintln!("{what}");
+            what.clone_into(&mut told);
+        }
+    }
+}
+
+impl Ui for Terminal {
+    fn plan(&self, text: &str) {
+        self.finish();
+        // A reader that went away is no reason to stop half-way.
+        let _ = writeln!(std::io::stdout(), "{text}");
+    }
+
+    fn say(&self, text: &str) {
+        self.finish();
+        eprintln!("{text}");
+    }
+
+    fn progress(&self, text: &str) {
+        if self.is_watched {
+            self.show(text);
+        } else {
+            self.log(text);
+        }
+    }
+
+    fn confirm(&self, question: &str) -> Answer {
+        self.finish();
+        if !self.is_watched || !std::io::stdin().is_terminal() {
+            return Answer::Nobody;
+        }
+        eprint!("{question} [y/N] ");
+        let mut line = String::new();
+        match std::io::stdin().lock().read_line(&mut line) {
+            Ok(_) if matches!(line.trim(), "y" | "Y" | "yes" | "Yes") => Answer::Yes,
+            Ok(_) | Err(_) => Answer::No,
+        }
+    }
+}

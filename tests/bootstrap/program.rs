@@ -1,0 +1,208 @@
+//! The program itself: what it reads off the project, prints and exits with.
+
+use crate::scene::Scene;
+
+const RUN: [&str; 3] = ["bootstrap", "--cluster", "staging"];
+
+fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    RUN.iter().copied().chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn a_project_is_built_pushed_and_synced() {
+    let scene = Scene::new();
+    scene.write_project("");
+    let (out, err) = scene.expect(1, &with(&["--dry-run"]));
+    assert!(
+        out.starts_with("bootstrap of cluster `staging`"),
+        "the plan is data: {out}"
+    );
+    assert!(out.contains("to do: commit 4 files"), "{out}");
+    assert_eq!(err, "");
+    assert_eq!(
+        scene.git(&["status", "--porcelain"]),
+        "",
+        "a dry run writes nothing"
+    );
+
+    let (out, err) = scene.expect(0, &with(&["--yes"]));
+    assert!(
+        out.ends_with("cluster `staging` syncs `ssh://git@git.acme.example/acme/fleet`\n"),
+        "{out}"
+    );
+    assert!(
+        err.contains("public key of the cluster:\necdsa-sha2-nistp384 "),
+        "{err}"
+    );
+    assert_eq!(scene.git(&["status", "--porcelain"]), "");
+    let files = scene.git_in(&scene.remote(), &["diff", "--name-only", "main^", "main"]);
+    assert_eq!(
+        files,
+        "clusters/staging/flux-system/gotk-components.yaml\nclusters/staging/flux-system/gotk-sync.yaml\n\
+         clusters/staging/flux-system/kustomization.yaml\nclusters/staging/kustomizations/apps.yaml"
+    );
+    scene.expect(0, &["diff"]);
+
+    let (out, _) = scene.expect(0, &RUN);
+    assert!(out.ends_with("nothing to do\n"), "{out}");
+    let (out, _) = scene.expect(0, &with(&["--dry-run"]));
+    assert!(out.ends_with("nothing to do\n"), "{out}");
+}
+
+#[test]
+fn without_a_terminal_nobody_is_asked_and_the_key_waits_for_a_yes() {
+    let scene = Scene::new();
+    scene.write_project("");
+    let (_, err) = scene.expect(2, &RUN);
+    assert!(
+        err.contains("error: the cluster's public key is not let in yet\n  note: ecdsa"),
+        "{err}"
+    );
+    assert!(
+        err.contains("then run the same command with `--yes`"),
+        "{err}"
+    );
+    let (out, _) = scene.expect(0, &with(&["--yes"]));
+    assert!(out.contains("is there: key SHA256:"), "{out}");
+}
+
+#[test]
+fn what_cannot_be_bootstrapped_is_said_with_what_to_do() {
+    let scene = Scene::new();
+    scene.write_project("[clusters.hand]\nflux.install = \"none\"\n");
+    for (args, code, words) in [
+        (
+            vec!["bootstrap", "--cluster", "stagin"],
+            2,
+            "no cluster is named `stagin`; did you mean `staging`?",
+        ),
+        (
+            vec!["bootstrap", "--cluster", "hand"],
+            2,
+            "cluster `hand` has Flux installed by other means",
+        ),
+        (
+            vec!["bootstrap", "--uninstall"],
+            2,
+            "help: remove Flux and leave what it applied: `flux uninstall",
+        ),
+        (
+            with(&["--uninstall"]),
+            2,
+            "`fluxgen bootstrap --uninstall` is not offered",
+        ),
+        (
+            with(&["--timeout", "5"]),
+            2,
+            "write a duration such as `90s`, `5m` or `1h30m`",
+        ),
+        (
+            with(&["--context", "other"]),
+            2,
+            "`--context` is `other`, but cluster `staging` is reached by `kind-staging`",
+        ),
+        (with(&["--wait-merge"]), 2, "--pull-request"),
+        (vec!["bootstrap"], 2, "--cluster <NAME>"),
+    ] {
+        let (_, err) = scene.expect(code, &args);
+        assert!(err.contains(words), "{args:?}: {err}");
+    }
+    assert_eq!(scene.head("main"), None);
+}
+
+#[test]
+fn a_fault_in_the_toml_file_stops_before_anything_is_looked_at() {
+    let scene = Scene::new();
+    scene.write_project("[kustomizations.web]\npath = \"./web\"\ndependsOn = [\"nowhere\"]\n");
+    let (_, err) = scene.expect(1, &RUN);
+    assert!(err.contains("nowhere"), "{err}");
+    assert!(scene.cluster.state().calls.is_empty());
+}
+
+#[test]
+fn a_toml_file_that_is_not_committed_is_noted() {
+    let scene = Scene::new();
+    scene.write_project("");
+    scene.write(
+        "fluxgen.toml",
+        &(fs_err::read_to_string(scene.project().join("fluxgen.toml")).expect("read") + "\n"),
+    );
+    let (_, err) = scene.expect(1, &with(&["--dry-run"]));
+    assert!(
+        err.starts_with("note: `fluxgen.toml` is not committed as it stands"),
+        "{err}"
+    );
+}
+
+#[test]
+fn an_automation_that_pushes_makes_the_key_a_writing_one() {
+    let scene = Scene::new();
+    scene.write_project(
+        "[imageUpdates.main]\ngit.commit.author.email = \"bot@acme.example\"\nupdate.path = \"./clusters/staging\"\n\
+         git.push.branch = \"main\"\n[flux2]\n",
+    );
+    // The key is refused, so that what is written above is held to the schema.
+    let (_, err) = scene.expect(1, &RUN);
+    assert!(err.contains("flux2"), "{err}");
+    let text = fs_err::read_to_string(scene.project().join("fluxgen.toml")).expect("read");
+    let text = text.replace("[flux2]\n", "").replace(
+        "distribution =",
+        "componentsExtra = [\"image-reflector-controller\", \"image-automation-controller\"]\ndistribution =",
+    );
+    scene.write("fluxgen.toml", &text);
+    let (out, _) = scene.expect(1, &with(&["--dry-run"]));
+    assert!(
+        out.contains("for you to let it in, with write access"),
+        "{out}"
+    );
+    scene.write(
+        "fluxgen.toml",
+        &text.replace(
+            "distribution =",
+            "sync.readWriteKey = false\ndistribution =",
+        ),
+    );
+    let (out, _) = scene.expect(1, &with(&["--dry-run"]));
+    assert!(out.contains("for you to let it in, read-only"), "{out}");
+}
+
+#[test]
+fn a_project_in_a_folder_of_its_repository_says_where_its_tree_is() {
+    let scene = Scene::new();
+    scene.write_project("");
+    let infra = scene.project().join("infra");
+    fs_err::create_dir(&infra).expect("made");
+    for name in ["fluxgen.toml", "install.yaml"] {
+        fs_err::rename(scene.project().join(name), infra.join(name)).expect("moved");
+    }
+    let args = |more: &[&'static str]| {
+        let mut args = vec!["-C", "infra"];
+        args.extend(with(more));
+        args
+    };
+    let (_, err) = scene.expect(2, &args(&["--dry-run"]));
+    assert!(
+        err.contains("would sync `./clusters/staging`, but its tree is `infra/clusters/staging`"),
+        "{err}"
+    );
+    assert!(
+        err.contains("help: set `flux.sync.path = \"infra/clusters/staging\"`"),
+        "{err}"
+    );
+    let text = fs_err::read_to_string(infra.join("fluxgen.toml")).expect("read");
+    let path = "sync.path = \"infra/clusters/staging\"\ndistribution =";
+    fs_err::write(
+        infra.join("fluxgen.toml"),
+        text.replace("distribution =", path),
+    )
+    .expect("written");
+    scene.git(&["add", "--all"]);
+    scene.git(&["commit", "--quiet", "--message=infra"]);
+    scene.expect(0, &args(&["--yes"]));
+    assert!(
+        scene
+            .show("main", "infra/clusters/staging/kustomizations/apps.yaml")
+            .contains("./apps")
+    );
+    scene.expect(0, &args(&["--dry-run"]));
+}
