@@ -14,6 +14,7 @@ pub mod expand;
 pub mod files;
 pub mod forecast;
 pub mod go;
+pub mod graph;
 pub(crate) mod hook;
 pub mod image;
 pub mod install;

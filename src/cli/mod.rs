@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod diff;
 mod explain;
+mod graph;
 mod hook;
 mod image;
 mod init;
@@ -76,6 +77,7 @@ enum Command {
     Diff(diff::Args),
     Bootstrap(bootstrap::Args),
     Explain(explain::Args),
+    Graph(graph::Args),
     Hook(hook::Args),
     Image(image::Args),
     Lock(lock::Args),
@@ -102,6 +104,7 @@ pub fn run() -> ExitCode {
         Command::Diff(args) => diff::run(place, &args),
         Command::Bootstrap(args) => bootstrap::run(place, &args),
         Command::Explain(args) => explain::run(place, &args),
+        Command::Graph(args) => graph::run(place, &args),
         Command::Hook(args) => hook::run(place, &args),
         Command::Image(args) => image::run(place, &args),
         Command::Lock(args) => lock::run(place, &args),
