@@ -34,5 +34,6 @@ pub mod schema;
 pub mod settings;
 pub mod source;
 pub mod tree;
+pub mod upgrade;
 pub mod validate;
 pub mod yaml;

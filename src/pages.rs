@@ -7,6 +7,7 @@ use std::fmt;
 use crate::forecast;
 use crate::image::lint::LINTS;
 use crate::rules::RULES;
+use crate::upgrade::FACTS;
 
 /// What a code means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,15 @@ The `kustomization.yaml` of a folder that `flux bootstrap` made may hold patches
 gone, and the controllers would change with it. Copy the patches to `flux.patches` first.",
     ),
     of_stage(
+        "api-version-removed",
+        "a file of the repository uses an API version that an upgrade takes away",
+        "\
+Each minor release of Flux may stop serving old versions of its APIs. What is applied with such a version
+is refused by the API server after the upgrade. `fluxgen upgrade` looks at the lines of the repository's own
+YAML; what fluxgen generates follows `flux.version` by itself. `flux migrate -f PATH` writes the served
+version into files. See <https://fluxcd.io/flux/cmd/flux_migrate/>.",
+    ),
+    of_stage(
         "cluster-name",
         "a cluster's name cannot be a folder's",
         "\
@@ -54,6 +64,14 @@ systems cannot tell them apart. Rename the cluster.",
 A cluster may be in several groups. Those with a higher `priority` are laid over those with a lower
 one; of equals nobody can say who wins, so they may not disagree. Give one of the groups a higher
 `priority`, or set the value on the cluster itself, which wins over all groups.",
+    ),
+    of_stage(
+        "distribution-without-version",
+        "the distribution is one release of Flux, whatever version is pinned",
+        "\
+`flux.distribution` names an archive, a folder or a manifest, and nothing in its path depends on the
+version: after an upgrade it would still give the old controllers. Put the new release in its place, or
+write `{version}` in the path, which stands for the pinned version.",
     ),
     of_stage(
         "duplicate-item",
@@ -84,6 +102,23 @@ In an expression there are `cluster`, `vars`, `repo`, `flux`, `name`, `namespace
         "\
 fluxgen replaces and removes only files that begin with its header, and follows no symbolic link. Move
 the file away, or let `fluxgen build --adopt PATH` take it over, which replaces what is in it.",
+    ),
+    of_stage(
+        "flux-downgrade",
+        "`fluxgen upgrade` was asked for an older version",
+        "\
+`fluxgen upgrade` only raises versions. An older Flux may not serve the API versions in which the cluster
+stores its objects, and the API server then refuses the older CRDs. To go back right after an upgrade,
+revert its commit; otherwise set `flux.version` by hand, knowing what the cluster stores.",
+    ),
+    of_stage(
+        "flux-minor-skipped",
+        "an upgrade leaves out minor versions of Flux",
+        "\
+Flux removes old API versions minor by minor, after a minor that still converts from them. A cluster that
+jumps over minors may hold objects that no installed version can convert. Upgrade to each minor in turn,
+run `flux migrate` before each, and let the clusters become ready in between.
+See <https://github.com/fluxcd/flux2/discussions/5572>.",
     ),
     of_stage(
         "flux-release",
@@ -245,6 +280,16 @@ Put the credentials into a Secret and name it with `secretRef`; change the passw
 `source = \"git.NAME\"` is the short form of `sourceRef` (of `chartRef` for a chart). Use one of them.",
     ),
     of_stage(
+        "stored-versions",
+        "new CRDs come without API versions that objects may be stored in",
+        "\
+A CRD remembers in `status.storedVersions` every version that its objects were ever stored in, and the API
+server refuses a CRD without one of them: Flux could not upgrade itself. `flux migrate` stores all objects
+in the newest version and clears the list; run it with the new Flux's command against each cluster before
+the upgrade is merged. The Flux Operator does this by itself.
+See <https://github.com/fluxcd/flux2/discussions/5572>.",
+    ),
+    of_stage(
         "template",
         "a template does not render what it was given",
         "\
@@ -330,6 +375,14 @@ makes nothing. Complete it, or remove it.",
 No expression uses the variable. Remove it, or use it as `${{ vars.NAME }}`.",
     ),
     of_stage(
+        "upgrade-not-known",
+        "what `fluxgen upgrade` could not look at",
+        "\
+`fluxgen upgrade` sees this repository alone: the TOML file, the folders that its Kustomizations apply, and
+other YAML. It asks no cluster. What is stored there, which Kubernetes runs, and what charts, images and
+other repositories bring is for you to check.",
+    ),
+    of_stage(
         "wrong-label",
         "a label or an annotation is not valid in Kubernetes",
         "\
@@ -392,12 +445,19 @@ fn all() -> impl Iterator<Item = Page> {
         text: "",
         docs: rule.docs,
     });
+    let facts = FACTS.iter().map(|fact| Page {
+        code: fact.code,
+        summary: fact.message,
+        text: fact.page,
+        docs: fact.docs,
+    });
     STAGES
         .iter()
         .copied()
         .chain(rules)
         .chain(lints)
         .chain(forecasts)
+        .chain(facts)
 }
 
 impl fmt::Display for Page {

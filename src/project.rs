@@ -92,6 +92,22 @@ impl Project {
         Self::on_disk(config, only, releases, &[])
     }
 
+    /// Compiles other bytes in place of the TOML file's, with what was read of them changed by
+    /// `change`. Install manifests of Flux stay what they are.
+    pub(crate) fn open_changed(
+        config: &Utf8Path,
+        bytes: &[u8],
+        change: impl FnOnce(&mut Document),
+    ) -> anyhow::Result<Self> {
+        let snapshot = Snapshot::on_disk(&folder_of(config));
+        let (mut project, document) = Self::load(snapshot, config, bytes);
+        if let Some(mut document) = document {
+            change(&mut document);
+            project.compile(&document, &[], None)?;
+        }
+        Ok(project)
+    }
+
     fn on_disk(
         config: &Utf8Path,
         only: &[String],
@@ -118,25 +134,32 @@ impl Project {
         let Some(bytes) = read_config(&snapshot, &name)? else {
             return Ok(None);
         };
+        let (mut project, document) = Self::load(snapshot, config, &bytes);
+        project.reset = reset.to_vec();
+        if let Some(document) = document {
+            project.compile(&document, only, releases)?;
+        }
+        Ok(Some(project))
+    }
+
+    /// A project that is not compiled yet; no document where there were errors.
+    fn load(snapshot: Snapshot, config: &Utf8Path, bytes: &[u8]) -> (Self, Option<Document>) {
+        let name = config.file_name().unwrap_or(CONFIG).to_owned();
         let mut sources = Sources::default();
         let mut diagnostics = Diagnostics::default();
-        let document = load::load(name.as_str().into(), &bytes, &mut sources, &mut diagnostics);
-        let mut project = Self {
+        let document = load::load(name.as_str().into(), bytes, &mut sources, &mut diagnostics);
+        let document = document.filter(|_| !diagnostics.has_errors());
+        let project = Self {
             root: folder_of(config),
             config: name,
             snapshot,
             sources,
             diagnostics,
             existing: BTreeMap::new(),
-            reset: reset.to_vec(),
+            reset: Vec::new(),
             built: None,
         };
-        if let Some(document) = document
-            && !project.diagnostics.has_errors()
-        {
-            project.compile(&document, only, releases)?;
-        }
-        Ok(Some(project))
+        (project, document)
     }
 
     fn compile(
@@ -289,7 +312,7 @@ impl Project {
 }
 
 /// The bytes of the TOML file; of one that is too large, as many as say so.
-fn read_config(snapshot: &Snapshot, name: &str) -> anyhow::Result<Option<Bytes>> {
+pub(crate) fn read_config(snapshot: &Snapshot, name: &str) -> anyhow::Result<Option<Bytes>> {
     match snapshot.read(name, load::MAX_BYTES as u64) {
         Err(error) if error.kind() == ErrorKind::FileTooLarge => {
             Ok(Some(Bytes::from(vec![b' '; load::MAX_BYTES + 1])))

@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod completions;
 mod diff;
+mod edit;
 mod explain;
 mod graph;
 mod hook;
@@ -14,6 +15,7 @@ mod lock;
 mod man;
 mod output;
 mod schema;
+mod upgrade;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -81,6 +83,7 @@ enum Command {
     Hook(hook::Args),
     Image(image::Args),
     Lock(lock::Args),
+    Upgrade(upgrade::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -108,6 +111,7 @@ pub fn run() -> ExitCode {
         Command::Hook(args) => hook::run(place, &args),
         Command::Image(args) => image::run(place, &args),
         Command::Lock(args) => lock::run(place, &args),
+        Command::Upgrade(args) => upgrade::run(place, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -21,13 +21,19 @@ mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What Flux builds from the folder of a Kustomization.
+pub(crate) fn build_of(resource: &Resource) -> Build {
+    kustomization_spec::KustomizationSpec::of(resource).build()
+}
+
 pub use plan::{Plan, PlanError, Rename, Step, plan_rename};
 pub use rule::{RULES, Rule};
 
 use crate::compare::Comparison;
 use crate::compare::report::{Change, Finding, Object, Place};
 use crate::files::Files;
-use crate::kustomize::Resolver;
+use crate::kustomize::{Build, Resolver};
+use crate::resource::Resource;
 
 /// What a forecast is made from.
 pub struct Input<'a> {

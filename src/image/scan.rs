@@ -588,7 +588,7 @@ fn check_automation(graph: &Graph, automation: &Automation<'_>, diagnostics: &mu
 /// What a template uses of that which Flux 2.7 took away.
 ///
 /// Source: <https://fluxcd.io/flux/components/image/imageupdateautomations/#message-template>
-fn removed_field(template: &str) -> Option<&'static str> {
+pub(crate) fn removed_field(template: &str) -> Option<&'static str> {
     let actions = Regex::new(r"(?s)\{\{.*?\}\}").expect("a pattern");
     let updated = Regex::new(r"(^|[\s({$])\.Updated\b").expect("a pattern");
     let result = Regex::new(r"\.Changed\.ImageResult\b|\.ImageResult\b").expect("a pattern");
@@ -680,7 +680,7 @@ fn marking(path: &str, bytes: &[u8]) -> Option<Marking> {
     })
 }
 
-fn yaml_files(files: &dyn Files, root: &str) -> Vec<Found> {
+pub(crate) fn yaml_files(files: &dyn Files, root: &str) -> Vec<Found> {
     let mut found: Vec<Found> = files
         .walk(root)
         .into_iter()

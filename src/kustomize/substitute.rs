@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::node::{Node, Table};
+use crate::source::Span;
+use crate::yaml::read_all;
+
 /// A name after substitution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Substituted {
@@ -59,6 +63,47 @@ pub(super) fn substitute(
         Substituted::Known(done)
     } else {
         Substituted::Unknown(unknown)
+    }
+}
+
+/// The variables in a file's values that have neither a value nor a default.
+///
+/// Documents that Flux leaves alone are passed over, as is a file that is no YAML.
+pub(crate) fn unset_variables(text: &str, values: &BTreeMap<String, String>) -> Vec<String> {
+    let mut unset = Vec::new();
+    for document in read_all(text, Span::BUILT_IN.file).unwrap_or_default() {
+        let is_left_alone = ["annotations", "labels"].iter().any(|holder| {
+            let value = document.at(&["metadata", holder, SUBSTITUTE]);
+            value.and_then(Node::as_str) == Some("disabled")
+        });
+        if !is_left_alone {
+            collect(&document, values, &mut unset);
+        }
+    }
+    unset.sort();
+    unset.dedup();
+    unset
+}
+
+const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
+
+fn collect(node: &Node, values: &BTreeMap<String, String>, unset: &mut Vec<String>) {
+    let mut text = |text: &str| {
+        if let Substituted::Unknown(names) = substitute(text, values, false) {
+            unset.extend(names);
+        }
+    };
+    if let Some(value) = node.as_str() {
+        text(value);
+    }
+    for (key, _) in node.as_table().into_iter().flat_map(Table::iter) {
+        text(key);
+    }
+    for (_, entry) in node.as_table().into_iter().flat_map(Table::iter) {
+        collect(&entry.node, values, unset);
+    }
+    for item in node.as_array().unwrap_or_default() {
+        collect(item, values, unset);
     }
 }
 

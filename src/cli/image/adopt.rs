@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
+use super::super::edit::{replaced, write};
 use super::super::{Place, Status, print};
 use super::values;
 use crate::diagnostic::Diagnostics;
@@ -148,35 +149,4 @@ fn literal(value: &Value) -> String {
         other => shown(other).into(),
     };
     value.to_string()
-}
-
-fn replaced(text: &str, mut edits: Vec<(Span, String)>) -> String {
-    edits.sort();
-    let mut edited = text.to_owned();
-    for (span, literal) in edits.into_iter().rev() {
-        if edited.get(span.range()).is_some() {
-            edited.replace_range(span.range(), &literal);
-        }
-    }
-    edited
-}
-
-/// Beside its place and renamed, so that the file is old or new and never half.
-fn write(config: &camino::Utf8Path, text: &str) -> anyhow::Result<()> {
-    let Some(folder) = config.parent() else {
-        bail!("`{config}` is in no folder");
-    };
-    let folder = if folder.as_str().is_empty() {
-        ".".into()
-    } else {
-        folder
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(".fluxgen-")
-        .suffix(".tmp")
-        .tempfile_in(folder)?;
-    std::io::Write::write_all(&mut file, text.as_bytes())?;
-    fs_err::set_permissions(file.path(), fs_err::metadata(config)?.permissions())?;
-    file.persist(config.canonicalize_utf8()?)?;
-    Ok(())
 }
