@@ -35,6 +35,8 @@ pub struct Marked {
     pub policy: String,
     /// The value to write: what stands in the tree, or else the initial one. A scalar.
     pub value: Value,
+    /// How a text spells the value, where it stands there without quotes and is no string: `6.10`.
+    pub bare: Option<String>,
 }
 
 /// A table in the order its keys were written.

@@ -167,6 +167,13 @@ An ImageUpdateAutomation takes the policies of its own namespace alone. A marker
 policy is never set. Move the automation, or the policy.",
     ),
     of_stage(
+        "image-automation-path",
+        "an image automation works on a folder that is not there",
+        "\
+An ImageUpdateAutomation sets the markers below its `update.path`, a folder of its repository from the
+root; where there is none it fails. Without `update.path` it works on the whole repository.",
+    ),
+    of_stage(
         "image-commit-template",
         "a commit message template uses what Flux 2.7 removed",
         "\
@@ -177,23 +184,25 @@ policy is never set. Move the automation, or the policy.",
         "image-files-passed-over",
         "files with image markers could not be read",
         "\
-Files that are no valid YAML, or templates of Helm and the like, are passed over, as the automation does
-it. What their markers hold was not checked.",
+Files that are no valid YAML, templates of Helm and the like, and files over 16 MiB are passed over. The
+automation passes over what it cannot read as well. What their markers hold was not checked.",
     ),
     of_stage(
         "image-marker-misplaced",
         "an image marker stands where no setter finds it",
         "\
-A marker is a comment after a scalar on one line: `tag: 1.0.0 # {\"$imagepolicy\": \"flux-system:app:tag\"}`.
-Inside a block of text it is no comment but part of the text. It names `NAMESPACE:NAME`, perhaps with
+A marker is a comment after a scalar on one line: `tag: 1.0.0 # {\"$imagepolicy\": \"flux-system:app:tag\"}`,
+with nothing else in the comment. Inside a block of text it is no comment but part of the text; after a
+list or table in brackets, an alias, or on a line of its own it marks nothing. It names `NAMESPACE:NAME`, perhaps with
 `:tag`, `:name` or `:digest`. In the TOML file write `{ imagePolicy = \"app:tag\", initial = \"1.0.0\" }`.",
     ),
     of_stage(
         "image-marker-other-image",
         "a marked value is of another image than its policy",
         "\
-The automation would put the policy's image in the place of the one that stands there. Name the policy
-of the image, or correct the image.",
+The automation would put the policy's image, or its tag, in the place of another image's: one that is
+marked whole or by name, or one whose tag is marked and whose name stands beside it. Name the policy of
+the image, or correct the image. A tag alone is a warning, since the tags of a mirror may be meant.",
     ),
     of_stage(
         "image-marker-outside",
@@ -201,6 +210,14 @@ of the image, or correct the image.",
         "\
 An ImageUpdateAutomation sets the markers below its `update.path` in its repository. A marker elsewhere
 is never set. Widen the path, or remove the marker.",
+    ),
+    of_stage(
+        "image-marker-without-digest",
+        "a marker wants a digest that its policy does not report",
+        "\
+A marker with `:digest` is set to the digest of the policy's pick. Without `digestReflectionPolicy` the
+policy reports none, and the automation would write an empty text. Set it to `IfNotPresent`, or to
+`Always` with an `interval` for tags that move.",
     ),
     of_stage(
         "image-marker-without-policy",

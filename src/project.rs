@@ -13,6 +13,7 @@ use crate::emit::{Standing, Surroundings, TemplateFiles};
 use crate::expand::include::{holds_value, included_path, normalize};
 use crate::expand::{Included, Includes};
 use crate::files::{Bytes, EntryKind, Snapshot, folder_of, follow};
+use crate::image::marker;
 use crate::install::{Mode, Releases, folder};
 use crate::load::{self, Document};
 use crate::node::{Node, Table, Value};
@@ -20,7 +21,6 @@ use crate::resolve::resolve;
 use crate::settings::Settings;
 use crate::source::Sources;
 use crate::tree::{self, Existing};
-use crate::yaml;
 
 /// The name the TOML file is found by.
 pub const CONFIG: &str = "fluxgen.toml";
@@ -394,8 +394,7 @@ pub(crate) fn included(path: &Utf8Path, text: &str, sources: &mut Sources) -> In
     let value = holds_value(path).then(|| {
         if path.extension() == Some("toml") {
             let mut diagnostics = Diagnostics::default();
-            let mut scratch = Sources::default();
-            let document = load::load(path, text.as_bytes(), &mut scratch, &mut diagnostics);
+            let document = load::load(path, text.as_bytes(), sources, &mut diagnostics);
             return match (document, diagnostics.into_sorted().into_iter().next()) {
                 (Some(document), None) => Ok(Node::new(
                     document.root,
@@ -410,12 +409,8 @@ pub(crate) fn included(path: &Utf8Path, text: &str, sources: &mut Sources) -> In
                 )),
             };
         }
-        match yaml::read_all(text, file) {
-            Ok(mut documents) if documents.len() == 1 => {
-                let mut document = documents.remove(0);
-                crate::image::marker::mark(&mut document, text);
-                Ok(document)
-            }
+        match marker::read_all(text, file) {
+            Ok(mut documents) if documents.len() == 1 => Ok(documents.remove(0)),
             Ok(documents) => Err(Diagnostic::error(
                 "include",
                 format!("`{path}` holds {} documents, not one", documents.len()),

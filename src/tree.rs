@@ -3,7 +3,7 @@
 //! Only files with our header are replaced or removed. Symbolic links are never followed. Each file
 //! is written beside its place and renamed, so that it is old or new and never half.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -13,10 +13,11 @@ use rayon::prelude::*;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::emit::{HEADER, Standing, Tree};
 use crate::files::{Bytes, EntryKind, Found, Snapshot};
+use crate::image::marker;
+use crate::image::rewritten::is_rewritten;
 use crate::link::ForeignResource;
 use crate::resource::Resource;
 use crate::source::Sources;
-use crate::yaml;
 
 /// The folder of all trees, below the project's.
 pub const CLUSTERS: &str = "clusters";
@@ -121,25 +122,27 @@ impl Existing {
         found
     }
 
-    /// The resources in files that hold marked values.
+    /// The resources that stand in the tree.
     pub fn standing(&self) -> Standing {
         self.marked().0
     }
 
-    /// The resources in files that hold marked values, and the files of these that cannot be read.
+    /// The resources that stand in the tree, and the files with marked values that cannot be read.
     pub fn marked(&self) -> (Standing, Vec<&str>) {
-        let mut standing = Standing::new();
+        let mut marked = HashMap::new();
+        let mut others = Vec::new();
         let mut unreadable = Vec::new();
         for (path, file) in &self.files {
             let File::Ours(bytes) = file else { continue };
-            let has_marks = bytes
-                .windows(MARK.len())
-                .any(|window| window == MARK.as_bytes());
-            if !has_marks {
+            if !has_marks(bytes) {
+                // What installs Flux is large, and nothing of it is ever marked.
+                if !path.starts_with("flux-system/") {
+                    others.push(bytes.clone());
+                }
                 continue;
             }
             match read_resources(bytes) {
-                Some(resources) => standing.extend(
+                Some(resources) => marked.extend(
                     resources
                         .into_iter()
                         .map(|resource| (resource.identity, resource.node)),
@@ -147,7 +150,16 @@ impl Existing {
                 None => unreadable.push(path.as_str()),
             }
         }
-        (standing, unreadable)
+        (Standing::new(marked, others), unreadable)
+    }
+}
+
+fn has_marks(bytes: &[u8]) -> bool {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.contains(MARK),
+        Err(_) => bytes
+            .windows(MARK.len())
+            .any(|window| window == MARK.as_bytes()),
     }
 }
 
@@ -162,7 +174,7 @@ pub(crate) fn resources(bytes: &[u8]) -> Vec<Resource> {
 fn read_resources(bytes: &[u8]) -> Option<Vec<Resource>> {
     let text = std::str::from_utf8(bytes).ok()?;
     let file = Sources::default().add("", "");
-    let documents = yaml::read_all(text, file).ok()?;
+    let documents = marker::read_all(text, file).ok()?;
     Some(
         documents
             .into_iter()
@@ -212,7 +224,11 @@ pub fn plan(
                 .join(&cluster.name)
                 .join(path.as_ref());
             match standing.files.get(path.as_ref()) {
-                Some(File::Ours(bytes)) if **bytes == *text.as_bytes() => own.unchanged += 1,
+                Some(File::Ours(bytes))
+                    if **bytes == *text.as_bytes() || is_rewritten(bytes, text) =>
+                {
+                    own.unchanged += 1
+                }
                 None if standing
                     .folders
                     .iter()

@@ -1,7 +1,13 @@
 //! Image automation through the real program: what Flux's setter commits survives every build.
 
-use std::path::Path;
-use std::process::{Command, Output};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use fluxgen::emit::marks::marks;
+use fluxgen::image::marker;
+use fluxgen::source::Sources;
 
 const PROJECT: &str = r#"# The fleet.
 [repo]
@@ -425,4 +431,607 @@ fn a_conflict_in_the_tree_is_an_error_and_loses_no_tag() {
     git(root, &["checkout", "--ours", "clusters"]);
     done(root, &["build"]);
     assert!(read(root, RELEASE).contains("tag: \"6.7.0\""));
+}
+
+const IMAGES: &str = r#"[images.podinfo]
+image = "ghcr.io/stefanprodan/podinfo"
+policy.semver.range = ">=1.0.0"
+[imageUpdates.main]
+git.commit.author.email = "fluxcdbot@users.noreply.github.com"
+update.path = "./"
+"#;
+
+/// A project of one cluster with some resources beside its images.
+fn small(resources: &str) -> tempfile::TempDir {
+    project(&small_text(resources))
+}
+
+fn small_text(resources: &str) -> String {
+    let head = &PROJECT[..PROJECT.find("[clusters.staging]").expect("there")];
+    format!("{head}[clusters.prod]\n{IMAGES}{resources}")
+}
+
+/// A ConfigMap, whose fields may be anything.
+fn config_map(name: &str, data: &str) -> String {
+    format!("[manifests.\"{name}\"]\napiVersion = \"v1\"\nkind = \"ConfigMap\"\n{data}\n")
+}
+
+fn marked(part: &str, initial: &str) -> String {
+    format!("{{ imagePolicy = \"podinfo{part}\", initial = {initial} }}")
+}
+
+/// Rewrites a file of the tree.
+fn edit(folder: &Path, path: &str, from: &str, to: &str) {
+    let text = read(folder, path);
+    let new = text.replace(from, to);
+    assert_ne!(new, text, "{path} has no {from:?}");
+    write(folder, path, &new);
+}
+
+#[test]
+fn items_without_names_keep_their_values_in_any_order() {
+    let tag = |initial: &str| marked(":tag", initial);
+    let item = |host: &str, n: u8| {
+        format!(
+            "{{ host = \"{host}\", port = {n}, tag = {} }}",
+            tag("\"1.0.0\"")
+        )
+    };
+    let list = |items: &[String], args: &str| {
+        config_map(
+            "apps/a",
+            &format!("list = [{}]\nargs = [{args}]", items.join(", ")),
+        )
+    };
+    let other = "[images.other]\nimage = \"ghcr.io/acme/other\"\npolicy.semver.range = \"*\"\n";
+    let image =
+        |name: &str| format!("{{ imagePolicy = \"{name}\", initial = \"ghcr.io/{name}:1.0.0\" }}");
+    let (podinfo, acme) = (image("podinfo"), image("other"));
+    let args = format!("\"-v\", {podinfo}, {acme}");
+    let text = |items: &[String], args: &str| small_text(&(other.to_owned() + &list(items, args)));
+    let folder = project(&text(&[item("a", 1), item("b", 1)], &args));
+    let root = folder.path();
+    done(root, &["build"]);
+    let path = "clusters/prod/manifests/configmap-apps-a.yaml";
+    edit(
+        root,
+        path,
+        "port: 1\n  tag: \"1.0.0\"",
+        "port: 1\n  tag: \"2.0.0\"",
+    );
+    edit(
+        root,
+        path,
+        "host: b\n  port: 1\n  tag: \"2.0.0\"",
+        "host: b\n  port: 1\n  tag: \"3.0.0\"",
+    );
+    edit(root, path, "ghcr.io/other:1.0.0", "ghcr.io/other:4.0.0");
+    edit(root, path, "ghcr.io/podinfo:1.0.0", "ghcr.io/podinfo:5.0.0");
+    assert_eq!(done(root, &["diff"]), "");
+    // Another order and a new item before them.
+    let args = format!("{acme}, \"-q\", {podinfo}");
+    write(
+        root,
+        "fluxgen.toml",
+        &text(&[item("c", 1), item("b", 1), item("a", 1)], &args),
+    );
+    done(root, &["build"]);
+    let built = read(root, path);
+    assert!(!built.contains("host: c\n  port: 1\n  tag: \"2"), "{built}");
+    for lines in [
+        "host: c\n  port: 1\n  tag: \"1.0.0\"",
+        "host: b\n  port: 1\n  tag: \"3.0.0\"",
+        "host: a\n  port: 1\n  tag: \"2.0.0\"",
+        "- \"ghcr.io/other:4.0.0\" # ",
+        "- \"ghcr.io/podinfo:5.0.0\" # ",
+    ] {
+        assert!(built.contains(lines), "{lines}: {built}");
+    }
+    // An item that is edited is the same item.
+    let edited = text(&[item("c", 1), item("b", 1), item("a", 1)], &args);
+    write(
+        root,
+        "fluxgen.toml",
+        &edited.replace("\"b\", port = 1", "\"d\", port = 2"),
+    );
+    done(root, &["build"]);
+    let built = read(root, path);
+    assert!(
+        built.contains("host: d\n  port: 2\n  tag: \"3.0.0\""),
+        "{built}"
+    );
+}
+
+#[test]
+fn a_renamed_resource_keeps_the_tag_of_the_bot() {
+    let data = format!("data.tag = {}", marked(":tag", "\"1.0.0\""));
+    let (one, two) = (config_map("apps/one", &data), config_map("apps/two", &data));
+    let folder = small(&(one.clone() + &two));
+    let root = folder.path();
+    done(root, &["build"]);
+    edit(
+        root,
+        "clusters/prod/manifests/configmap-apps-one.yaml",
+        "1.0.0",
+        "1.1.0",
+    );
+    edit(
+        root,
+        "clusters/prod/manifests/configmap-apps-two.yaml",
+        "1.0.0",
+        "1.2.0",
+    );
+    let tag = |path: &str| {
+        let text = read(
+            root,
+            &format!("clusters/prod/manifests/configmap-{path}.yaml"),
+        );
+        let at = text.find("tag: \"").expect("a tag") + 6;
+        text[at..at + 5].to_owned()
+    };
+    // In another namespace, each under its own name.
+    let moved = |text: &str| text.replace("apps/", "web/");
+    write(
+        root,
+        "fluxgen.toml",
+        &small_text(&moved(&(one.clone() + &two))),
+    );
+    done(root, &["build"]);
+    assert_eq!(
+        (tag("web-one"), tag("web-two")),
+        ("1.1.0".into(), "1.2.0".into())
+    );
+    // One is gone, another has come.
+    let renamed = config_map("web/three", &data);
+    write(root, "fluxgen.toml", &small_text(&(moved(&one) + &renamed)));
+    assert!(
+        done(root, &["image", "status"]).contains("ConfigMap web/three data.tag  1.0.0    1.2.0")
+    );
+    done(root, &["build"]);
+    assert_eq!(tag("web-three"), "1.2.0");
+    // Which is which of two, `renamedFrom` says.
+    let named =
+        |name: &str, from: &str| config_map(name, &format!("renamedFrom = \"{from}\"\n{data}"));
+    write(
+        root,
+        "fluxgen.toml",
+        &small_text(&(named("web/a", "three") + &named("apps/b", "web/one"))),
+    );
+    done(root, &["build"]);
+    assert_eq!(
+        (tag("web-a"), tag("apps-b")),
+        ("1.2.0".into(), "1.1.0".into())
+    );
+    // A new one beside is no rename.
+    let new = config_map("apps/new", &data);
+    let both = named("web/a", "three") + &named("apps/b", "web/one") + &new;
+    write(root, "fluxgen.toml", &small_text(&both));
+    done(root, &["build"]);
+    assert_eq!(tag("apps-new"), "1.0.0");
+}
+
+#[test]
+fn a_cluster_keeps_its_tags_when_its_folder_is_renamed_with_it() {
+    let folder = project(PROJECT);
+    let root = folder.path();
+    done(root, &["build"]);
+    git(root, &["init", "-q"]);
+    git(root, &["add", "-A"]);
+    bot(root, "clusters", "6.6.1");
+    git(root, &["mv", "clusters/prod", "clusters/live"]);
+    write(
+        root,
+        "fluxgen.toml",
+        &PROJECT.replace("clusters.prod", "clusters.live"),
+    );
+    done(root, &["build"]);
+    let text = read(root, "clusters/live/helm-releases/web-podinfo.yaml");
+    assert!(text.contains("6.6.1") && !text.contains("6.5.0"), "{text}");
+}
+
+#[test]
+fn a_field_that_is_marked_later_keeps_what_stands_in_the_tree() {
+    let plain = config_map("apps/a", "data.tag = \"1.0.0\"\ndata.port = 80");
+    let folder = small(&plain);
+    let root = folder.path();
+    done(root, &["build"]);
+    let marked = plain
+        .replace("\"1.0.0\"", &marked(":tag", "\"2.0.0\""))
+        .replace("80", &marked(":tag", "\"2.0.0\""));
+    write(root, "fluxgen.toml", &small_text(&marked));
+    done(root, &["build"]);
+    let text = read(root, "clusters/prod/manifests/configmap-apps-a.yaml");
+    assert!(
+        text.contains("tag: \"1.0.0\" # {") && text.contains("port: \"80\" # {"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_tag_is_the_text_that_stands_in_the_tree_and_no_number() {
+    let folder = small(&config_map(
+        "apps/a",
+        &format!(
+            "data.tag = {}\nreplicas = {}\nratio = {}\nlist = [{}]",
+            marked(":tag", "\"1.0.0\""),
+            marked(":tag", "5"),
+            marked(":tag", "1.5"),
+            marked(":tag", "\"1.0.0\""),
+        ),
+    ));
+    let root = folder.path();
+    let path = "clusters/prod/manifests/configmap-apps-a.yaml";
+    done(root, &["build"]);
+    let built = read(root, path);
+    assert!(
+        built.contains("replicas: 5 # {") && built.contains("ratio: 1.5 # {"),
+        "{built}"
+    );
+    // By hand and without quotes.
+    for (bare, quoted) in [
+        ("1.10", "\"1.10\""),
+        ("1e3", "\"1e3\""),
+        ("0123", "\"0123\""),
+        ("yes", "\"yes\""),
+    ] {
+        write(root, path, &built.replace("\"1.0.0\"", bare));
+        done(root, &["build"]);
+        assert_eq!(
+            read(root, path),
+            built.replace("\"1.0.0\"", quoted),
+            "{bare}"
+        );
+    }
+    // The setter sets texts, whatever stood there.
+    let set = built
+        .replace("\"1.0.0\"", "\"6.10\"")
+        .replace(": 5 #", ": \"6.10\" #")
+        .replace(": 1.5 #", ": \"6.10\" #");
+    write(root, path, &set);
+    assert_eq!(done(root, &["diff"]), "");
+    done(root, &["build"]);
+    assert_eq!(read(root, path), set);
+    // Another spelling of a number is no change.
+    write(root, path, &built.replace("1.5", "1.50"));
+    assert_eq!(done(root, &["diff"]), "");
+}
+
+#[test]
+fn line_ends_of_windows_lose_no_tag() {
+    let folder = project(PROJECT);
+    let root = folder.path();
+    done(root, &["build"]);
+    bot(root, "clusters", "6.6.1");
+    let text = read(root, RELEASE);
+    write(root, RELEASE, &text.replace('\n', "\r\n"));
+    done(root, &["build"]);
+    assert_eq!(read(root, RELEASE), text);
+}
+
+#[test]
+fn a_misspelled_initial_is_an_error_and_a_charts_own_value_is_none() {
+    let release = |values: &str| {
+        format!(
+            "[sources.helm.a]\nurl = \"https://a.example\"\n[helmReleases.a]\nchart.spec = {{ chart = \"a\", source = \"helm.a\" }}\n{values}\n"
+        )
+    };
+    let folder = small(&release(
+        "values.tag = { imagePolicy = \"podinfo:tag\", inital = \"1.0.0\" }",
+    ));
+    let output = fluxgen(folder.path(), &["build"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("unknown key `inital` beside `imagePolicy`")
+            && said.contains("did you mean `initial`?"),
+        "{said}"
+    );
+    let folder = small(&release(
+        "values.kyverno = { imagePolicy = \"audit\", enabled = true }",
+    ));
+    done(folder.path(), &["build"]);
+    let text = read(
+        folder.path(),
+        "clusters/prod/helm-releases/flux-system-a.yaml",
+    );
+    assert!(text.contains("imagePolicy: audit\n"), "{text}");
+}
+
+#[test]
+fn a_value_that_is_kept_though_the_policy_cannot_have_picked_it_is_told_by_build() {
+    let folder = project(PROJECT);
+    let root = folder.path();
+    done(root, &["build"]);
+    bot(root, "clusters/prod", "7.1.0");
+    let output = fluxgen(root, &["build"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for words in [
+        "warning[image-tag-not-of-policy]",
+        "`7.1.0`",
+        RELEASE,
+        "fluxgen.toml:",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+const SET: &str = r#"[sets.service]
+inputs = [{ name = "cart" }, { name = "pay" }]
+[sets.service.manifests."apps/${{ inputs.name }}"]
+apiVersion = "v1"
+kind = "ConfigMap"
+data.tag = { imagePolicy = "podinfo:tag", initial = "1.0.0" }
+"#;
+
+#[test]
+fn a_sets_resources_of_different_values_are_not_adopted_into_one_initial() {
+    let folder = small(SET);
+    let root = folder.path();
+    done(root, &["build"]);
+    edit(
+        root,
+        "clusters/prod/manifests/configmap-apps-cart.yaml",
+        "1.0.0",
+        "1.1.0",
+    );
+    let output = fluxgen(root, &["image", "adopt"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let words = "`1.1.0` in ConfigMap apps/cart of prod and `1.0.0` in ConfigMap apps/pay of prod; give each its own";
+    assert!(said.contains(words), "{said}");
+    assert_eq!(read(root, "fluxgen.toml"), small_text(SET));
+    edit(
+        root,
+        "clusters/prod/manifests/configmap-apps-pay.yaml",
+        "1.0.0",
+        "1.1.0",
+    );
+    assert!(done(root, &["image", "adopt"]).contains("from 1.0.0 to 1.1.0"));
+    assert_eq!(
+        read(root, "fluxgen.toml"),
+        small_text(&SET.replace("\"1.0.0\"", "\"1.1.0\""))
+    );
+    // Each its own: what an expression stands for is the user's.
+    let own = SET
+        .replace("\"cart\"", "\"cart\", tag = \"1.1.0\"")
+        .replace("\"pay\"", "\"pay\", tag = \"1.1.0\"")
+        .replace("initial = \"1.0.0\"", "initial = \"${{ inputs.tag }}\"");
+    write(root, "fluxgen.toml", &small_text(&own));
+    assert_eq!(done(root, &["diff"]), "");
+    edit(
+        root,
+        "clusters/prod/manifests/configmap-apps-pay.yaml",
+        "1.1.0",
+        "1.2.0",
+    );
+    let output = fluxgen(root, &["image", "adopt", "podinfo"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(read(root, "fluxgen.toml"), small_text(&own));
+}
+
+#[test]
+fn a_value_that_is_marked_in_an_included_file_is_adopted_there() {
+    let release = |name: &str, file: &str| {
+        format!(
+            "[helmReleases.{name}]\nchart.spec = {{ chart = \"a\", source = \"helm.a\" }}\nvalues = {{ file = \"{file}\" }}\n"
+        )
+    };
+    let toml = "[sources.helm.a]\nurl = \"https://a.example\"\n".to_owned()
+        + &release("a", "values/a.yaml")
+        + &release("b", "values/b.toml");
+    let folder = small(&toml);
+    let root = folder.path();
+    let tag = "{\"$imagepolicy\": \"flux-system:podinfo:tag\"}";
+    let yaml = format!(
+        "# mine\nimage:   {{x: 1}}\ntag:  '1.0.0'   # {tag}\nbare: 1.0.0 # {tag}\nlist:\n    - \"1.0.0\" #{tag}\n"
+    );
+    let values = "# mine\n[image]\ntag   = { imagePolicy = \"podinfo:tag\",   initial = '1.0.0' } # the bot's\n";
+    write(root, "values/a.yaml", &yaml);
+    write(root, "values/b.toml", values);
+    done(root, &["build"]);
+    for name in ["a", "b"] {
+        let path = format!("clusters/prod/helm-releases/flux-system-{name}.yaml");
+        edit(root, &path, "1.0.0", "1.10");
+    }
+    assert_eq!(done(root, &["diff"]), "");
+    let said = done(root, &["image", "adopt"]);
+    assert!(
+        said.contains("values/b.toml:3:") && said.contains("values/a.yaml:3:"),
+        "{said}"
+    );
+    assert_eq!(read(root, "fluxgen.toml"), small_text(&toml));
+    let expected = yaml
+        .replace("bare: 1.0.0", "bare: \"1.10\"")
+        .replace("1.0.0", "1.10");
+    assert_eq!(read(root, "values/a.yaml"), expected);
+    assert_eq!(
+        read(root, "values/b.toml"),
+        values.replace("'1.0.0'", "\"1.10\"")
+    );
+    assert!(done(root, &["image", "adopt"]).contains("every `initial` is"));
+    assert_eq!(done(root, &["diff"]), "");
+}
+
+/// kyaml's setters, built once; none where there is no Go, or no way to its modules.
+fn setter() -> Option<&'static Path> {
+    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("setter");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/setter");
+        let go = Command::new("go")
+            .current_dir(source)
+            .args(["build", "-mod=readonly", "-buildvcs=false", "-o"])
+            .arg(&program)
+            .arg(".")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(mut go) = go else {
+            eprintln!("skipped: there is no go to build tests/setter with");
+            return None;
+        };
+        let started = Instant::now();
+        loop {
+            match go.try_wait() {
+                Ok(Some(status)) if status.success() => return Some(program),
+                Ok(Some(_)) | Err(_) => break,
+                Ok(None) if started.elapsed() > Duration::from_secs(300) => {
+                    go.kill().ok();
+                    go.wait().ok();
+                    break;
+                }
+                Ok(None) => std::thread::sleep(Duration::from_millis(50)),
+            }
+        }
+        eprintln!(
+            "skipped: go cannot build tests/setter; it needs the module sigs.k8s.io/kustomize/kyaml"
+        );
+        None
+    });
+    built.as_deref()
+}
+
+/// Sets a tag of podinfo below a folder as the controller does, and gives the files that it wrote.
+fn set_with_kyaml(setter: &Path, folder: &Path, tag: &str) -> Vec<String> {
+    let output = Command::new(setter)
+        .arg(folder)
+        .arg(format!(
+            "flux-system:podinfo=ghcr.io/stefanprodan/podinfo:{tag}"
+        ))
+        .output()
+        .expect("the setter runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{errors}");
+    let mut files: Vec<String> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn our_replay_of_the_setter_is_what_kyaml_writes() {
+    let Some(setter) = setter() else { return };
+    let folders = [project(PROJECT), project(PROJECT)];
+    let [ours, kyaml] = [folders[0].path(), folders[1].path()];
+    for folder in [ours, kyaml] {
+        done(folder, &["build"]);
+    }
+    for tag in ["6.6.1", "6.10", "6.7.0-rc.1"] {
+        let written = bot(ours, "clusters", tag).len();
+        assert_eq!(
+            set_with_kyaml(setter, &kyaml.join("clusters"), tag).len(),
+            written
+        );
+        for path in [RELEASE, "clusters/staging/kustomizations/apps.yaml"] {
+            assert_eq!(read(ours, path), read(kyaml, path), "{tag}");
+        }
+    }
+}
+
+/// Values that readers and writers of YAML treat in many ways, beside marked ones.
+fn odd_values() -> String {
+    let tag = |initial: &str| marked(":tag", initial);
+    let data = [
+        format!("data.\"a.b/c\" = {}", tag("\"1.0.0\"")),
+        format!("data.\"yes\" = {}", tag("\"1.0.0\"")),
+        format!("data.\"quoted \\\" key: #\" = {}", tag("\"1.0.0\"")),
+        format!("data.number = {}", tag("7")),
+        format!("data.float = {}", tag("1.5")),
+        format!("data.bool = {}", tag("true")),
+        format!("data.hash = {}", tag("\"a # b: {x}, [y] 'z' \\\\\"")),
+        format!("data.image = {}", marked("", "\"ghcr.io/stefanprodan/podinfo:1.0.0\"")),
+        format!("data.name = {}", marked(":name", "\"ghcr.io/stefanprodan/podinfo\"")),
+        format!("data.long = {}", tag(&format!("\"{}\"", "long ".repeat(100)))),
+        format!("data.list = [\"x\", {}, [{}], {{ a = [{}] }}]", tag("\"1\""), tag("\"1\""), tag("\"1\"")),
+        "data.emoji = \"🙂 and ä\"".to_owned(),
+        "data.controls = \"\\u0007 \\u0085 \\u007f \\u2028 \\ufeff \\t|\"".to_owned(),
+        "data.words = [\"yes\", \"1_000\", \"0777\", \"12:30\", \"1e3\", \"~\", \"\", \" \", \"a: b\", \"- a\", \"#\", \"=\", \"<<\", \"2001-01-01\"]".to_owned(),
+        "data.numbers = [1, -1, 1.5, 1e30, 0.1, inf, nan, true]".to_owned(),
+        "data.empty = [[], {}]".to_owned(),
+        "data.script = \"#!/bin/sh\\n# a comment\\necho 🙂\\n\\n\\n  indented\\n---\\n\"".to_owned(),
+        "data.block = \"a\\n\\n  b # c\\n\"".to_owned(),
+        "data.strip = \"a\\nb\"".to_owned(),
+        "data.keep = \"a\\n\\n\"".to_owned(),
+        "data.indented = \"  a\\nb\\n\"".to_owned(),
+        "data.trailing = \"a \\nb\\n\"".to_owned(),
+        format!("data.folded = \"{}\"", "word ".repeat(60)),
+    ];
+    config_map("apps/odd", &data.join("\n"))
+        + &config_map("apps/second", &format!("data.tag = {}", tag("\"1.0.0\"")))
+}
+
+#[test]
+fn whatever_kyaml_writes_is_no_difference() {
+    let Some(setter) = setter() else { return };
+    for layout in [
+        "",
+        "[layout]\npath = \"all.yaml\"\nheader = \"owner: team # a\"\n",
+    ] {
+        let folder = small(&(odd_values() + layout));
+        let root = folder.path();
+        done(root, &["build"]);
+        git(root, &["init", "-q"]);
+        git(root, &["add", "-A"]);
+        git(root, &["commit", "-qm", "start"]);
+        for tag in ["1.10", "2.0.0", "3.0.0-rc.1"] {
+            assert!(!set_with_kyaml(setter, root, tag).is_empty());
+            git(root, &["commit", "-qam", "bot"]);
+            assert_eq!(done(root, &["diff"]), "");
+            done(root, &["build"]);
+            git(root, &["diff", "--exit-code"]);
+            let status = done(root, &["image", "status", "--format", "json"]);
+            let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+            for value in status["marked"].as_array().expect("a list") {
+                let current = value["current"].as_str().expect("a text");
+                let is_name = value["marker"] == "flux-system:podinfo:name";
+                assert!(is_name || current.ends_with(tag), "{value}");
+            }
+        }
+        // A change beside the marks, over the file that kyaml wrote.
+        let text = read(root, "fluxgen.toml").replace("data.empty = ", "data.new = ");
+        write(root, "fluxgen.toml", &text);
+        done(root, &["build"]);
+        assert!(set_with_kyaml(setter, root, "3.0.0-rc.1").is_empty());
+        let output = fluxgen(root, &["check"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("image-marker"), "{said}");
+    }
+}
+
+#[test]
+fn what_marks_nothing_for_kyaml_marks_nothing_for_us() {
+    let Some(setter) = setter() else { return };
+    let mark = "# {\"$imagepolicy\": \"flux-system:podinfo:tag\"}";
+    for line in [
+        "a: 1.0.0",
+        "a: '1.0.0'",
+        "a: \"1.0.0\"",
+        "\"a: b\": 1.0.0",
+        "a: &x 1.0.0",
+        "a: !!str 1.0",
+        "a: {tag: 1.0.0}",
+        "a: [1.0.0]",
+        "a: 1.0.0 # pinned",
+        "a:",
+        "a: |\n  text\n  tag: 1.0.0",
+        "b: x\n# a: 1.0.0",
+        "a:\n- 1.0.0",
+        "a:\n- b: 1.0.0",
+        "a: [\n  \"1.0.0\",",
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let end = if line.contains("[\n") { "  b\n]\n" } else { "" };
+        let text =
+            format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n{line} {mark}\n{end}");
+        write(folder.path(), "a.yaml", &text);
+        let sets = !set_with_kyaml(setter, folder.path(), "2.0.0").is_empty();
+        let mut sources = Sources::default();
+        let file = sources.add("a.yaml", text.as_str());
+        let documents = marker::read_all(&text, file).expect("YAML");
+        assert_eq!(marks(&documents[0]).len(), usize::from(sets), "{line}");
+    }
 }

@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::{Place, Status, print, tell};
+use crate::diagnostic::Diagnostics;
 use crate::install::Mode;
 use crate::tree;
 
@@ -54,6 +55,11 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         )
     });
     let has_errors = diagnostics.has_errors();
+    // A value that stays in the tree is looked at when it is kept; the other faults of markers are `check`'s.
+    let mut kept = Diagnostics::default();
+    crate::image::scan::scan(&mut project, &mut kept);
+    kept.retain(|found| found.code == "image-tag-not-of-policy");
+    diagnostics.extend(kept.into_sorted());
     tell(&diagnostics.into_sorted(), &project.sources);
     let Some(plan) = plan.filter(|_| !has_errors) else {
         return Ok(Status::Found);

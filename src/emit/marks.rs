@@ -1,9 +1,12 @@
 //! Marked values belong to the cluster: what stands in its tree is kept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
+use crate::files::Bytes;
 use crate::node::{Node, Value};
 use crate::resource::{Identity, Resource};
+use crate::{tree, yaml};
 
 /// A step from a resource's root to one of its values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,8 +16,113 @@ pub enum Step {
     Item(usize, Option<String>),
 }
 
-/// A cluster's resources as they stand in its tree, as far as marks may need them.
-pub type Standing = HashMap<Identity, Node>;
+/// A cluster's resources as they stand in its tree.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// Those of files in which something is marked.
+    marked: HashMap<Identity, Node>,
+    /// The other files of the tree, which are read only when a resource is looked for that is marked for the
+    /// first time.
+    files: Vec<Bytes>,
+    others: OnceLock<HashMap<Identity, Node>>,
+}
+
+impl Standing {
+    pub fn new(marked: HashMap<Identity, Node>, files: Vec<Bytes>) -> Self {
+        Self {
+            marked,
+            files,
+            others: OnceLock::new(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.marked.is_empty() && self.files.is_empty()
+    }
+
+    fn get(&self, identity: &Identity) -> Option<&Node> {
+        if let Some(node) = self.marked.get(identity) {
+            return Some(node);
+        }
+        let others = self.others.get_or_init(|| {
+            let resources = self.files.iter().flat_map(|bytes| tree::resources(bytes));
+            resources
+                .map(|resource| (resource.identity, resource.node))
+                .collect()
+        });
+        others.get(identity)
+    }
+}
+
+/// Where the resources of a cluster stood before, whatever they were called.
+pub struct Former<'a> {
+    standing: &'a Standing,
+    /// What the cluster has now.
+    now: HashSet<&'a Identity>,
+}
+
+impl<'a> Former<'a> {
+    pub fn new(standing: &'a Standing, now: impl Iterator<Item = &'a Identity>) -> Self {
+        let now = match standing.is_empty() {
+            true => HashSet::new(),
+            false => now.collect(),
+        };
+        Self { standing, now }
+    }
+
+    /// The resource as it stands in the tree: under its own name, the one of `renamedFrom`, or as the one
+    /// resource of its kind that is gone and carried the same marks.
+    pub fn find(&self, resource: &Resource, renamed_from: Option<&str>) -> Option<&'a Node> {
+        if self.standing.is_empty() {
+            return None;
+        }
+        let own = &resource.identity;
+        if let Some(node) = self.standing.get(own) {
+            return Some(node);
+        }
+        if let Some(former) = renamed_from {
+            let (namespace, name) = match former.split_once('/') {
+                Some((namespace, name)) => (namespace, name),
+                None => (own.namespace.as_str(), former),
+            };
+            let former = Identity {
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+                ..own.clone()
+            };
+            if let Some(node) = self.standing.get(&former) {
+                return Some(node);
+            }
+        }
+        let own_marks = marks(&resource.node);
+        let has_the_marks = |node: &Node| {
+            own_marks.iter().all(|(path, marked)| {
+                let found = find(&resource.node, node, path, &marked.policy);
+                found.is_some_and(|found| policy_of(found) == Some(&marked.policy))
+            })
+        };
+        let gone = self.standing.marked.iter().filter(|(identity, node)| {
+            (&identity.group, &identity.kind) == (&own.group, &own.kind)
+                && !self.now.contains(identity)
+                && has_the_marks(node)
+        });
+        let gone: Vec<(&Identity, &Node)> = gone.collect();
+        let mut namesakes = gone
+            .iter()
+            .filter(|(identity, _)| identity.name == own.name);
+        match (gone.as_slice(), namesakes.next(), namesakes.next()) {
+            ([(_, node)], _, _) | (_, Some((_, node)), None) => Some(node),
+            _ => None,
+        }
+    }
+}
+
+fn policy_of(node: &Node) -> Option<&String> {
+    match &node.value {
+        Value::Marked(marked) => Some(&marked.policy),
+        _ => None,
+    }
+}
 
 /// The marked values of a resource with their places in it.
 pub fn marks(node: &Node) -> Vec<(Vec<Step>, &crate::node::Marked)> {
@@ -61,37 +169,116 @@ fn collect<'n>(
     }
 }
 
-/// The value at a place of a resource; items are found by name before they are by position.
+/// The value at a place of the resource itself.
 pub fn value_at<'n>(node: &'n Node, path: &[Step]) -> Option<&'n Node> {
-    let mut node = node;
-    for step in path {
-        node = match step {
-            Step::Key(key) => node.get(key)?,
-            Step::Item(at, None) => node.as_array()?.get(*at)?,
-            Step::Item(_, Some(name)) => node
-                .as_array()?
-                .iter()
-                .find(|item| item.get("name").and_then(Node::as_str) == Some(name))?,
-        };
-    }
-    Some(node)
+    path.iter().try_fold(node, |node, step| match step {
+        Step::Key(key) => node.get(key),
+        Step::Item(at, _) => node.as_array()?.get(*at),
+    })
 }
 
-/// The resource with what stands in the tree; `None` where that is what it has already.
+/// What stands for a marked value of `here` in `there`, an earlier form of the resource.
+///
+/// Items of lists are found by name; those without by what is in them beside marked values. Of the items that are
+/// left over, edited ones, those at one position belong together, or all in their order where there are as many.
+fn find<'n>(here: &Node, there: &'n Node, path: &[Step], policy: &str) -> Option<&'n Node> {
+    let Some((step, rest)) = path.split_first() else {
+        return Some(there);
+    };
+    match step {
+        Step::Key(key) => find(here.get(key)?, there.get(key)?, rest, policy),
+        Step::Item(at, name) => {
+            let (items, others) = (here.as_array()?, there.as_array()?);
+            let own = items.get(*at)?;
+            let nth = |is_like: &dyn Fn(&Node) -> bool| {
+                let before = items[..*at].iter().filter(|item| is_like(item)).count();
+                others.iter().filter(|item| is_like(item)).nth(before)
+            };
+            if name.is_some() {
+                let is_named =
+                    |item: &Node| item.get("name").and_then(Node::as_str) == name.as_deref();
+                return find(own, nth(&is_named)?, rest, policy);
+            }
+            if let Some(other) = nth(&|item| is_alike(own, item)) {
+                return find(own, other, rest, policy);
+            }
+            // The item was edited, or is new: what is left of both lists may belong together.
+            let is_left = |other: &&'n Node| {
+                !items.iter().any(|item| is_alike(item, other))
+                    && find(own, other, rest, policy)
+                        .and_then(policy_of)
+                        .is_some_and(|found| found == policy)
+            };
+            let is_new = |item: &&Node| !others.iter().any(|other| is_alike(item, other));
+            let left: Vec<&'n Node> = others.iter().filter(is_left).collect();
+            let other = match others.get(*at).filter(is_left) {
+                Some(other) => Some(other),
+                None if left.len() == items.iter().filter(is_new).count() => left
+                    .get(items[..*at].iter().filter(is_new).count())
+                    .copied(),
+                None => None,
+            };
+            find(own, other?, rest, policy)
+        }
+    }
+}
+
+/// Whether two nodes are the same but for the values that `here` marks.
+fn is_alike(here: &Node, there: &Node) -> bool {
+    match (&here.value, &there.value) {
+        (Value::Marked(own), Value::Marked(other)) => own.policy == other.policy,
+        (Value::Marked(_), Value::Table(_) | Value::Array(_)) => false,
+        // It was not marked then.
+        (Value::Marked(own), other) => own.value.same(other),
+        (Value::Table(own), Value::Table(other)) => {
+            own.len() == other.len()
+                && own.iter().all(|(key, entry)| {
+                    other
+                        .get(key)
+                        .is_some_and(|other| is_alike(&entry.node, other))
+                })
+        }
+        (Value::Array(own), Value::Array(other)) => {
+            own.len() == other.len()
+                && own
+                    .iter()
+                    .zip(other)
+                    .all(|(own, other)| is_alike(own, other))
+        }
+        (own, other) => own.same(other),
+    }
+}
+
+/// The value that is kept for a marked one of `resource`, which stood as `there`; none where nothing stands.
+pub fn kept(resource: &Resource, there: &Node, path: &[Step]) -> Option<Value> {
+    let Value::Marked(marked) = &value_at(&resource.node, path)?.value else {
+        return None;
+    };
+    let found = find(&resource.node, there, path, &marked.policy)?;
+    let value = match (&marked.value, &found.value) {
+        (_, Value::Null | Value::Table(_) | Value::Array(_)) => return None,
+        // A tag without quotes, `6.10`, is the text that is written there.
+        (Value::String(_), Value::Marked(other)) => match &other.bare {
+            Some(bare) => Value::String(bare.clone()),
+            None => other.value.clone(),
+        },
+        (Value::String(_), Value::String(text)) => Value::String(text.clone()),
+        (Value::String(_), other) => Value::String(yaml::write_scalar(other)?),
+        (_, other) => other.scalar().clone(),
+    };
+    (!matches!(value, Value::Null)).then_some(value)
+}
+
+/// The resource with what stands in the tree, `there`; `None` where that is what it has already.
 ///
 /// `reset` are the policies, as `namespace/name`, whose values are not kept.
-pub(crate) fn keep(resource: &Resource, standing: &Standing, reset: &[String]) -> Option<Resource> {
-    let found = standing.get(&resource.identity)?;
+pub(crate) fn keep(resource: &Resource, there: &Node, reset: &[String]) -> Option<Resource> {
     let changed: Vec<(Vec<Step>, Value)> = marks(&resource.node)
         .into_iter()
         .filter(|(_, marked)| !reset.iter().any(|policy| is_of(&marked.policy, policy)))
         .filter_map(|(path, marked)| {
-            let value = value_at(found, &path)?.value.scalar();
-            let is_scalar = matches!(
-                value,
-                Value::String(_) | Value::Integer(_) | Value::Float(_) | Value::Bool(_)
-            );
-            (is_scalar && !value.same(&marked.value)).then(|| (path, value.clone()))
+            let value = kept(resource, there, &path)?;
+            (!value.same(&marked.value)).then_some((path, value))
         })
         .collect();
     if changed.is_empty() {

@@ -21,7 +21,7 @@ use crate::schema::Registry;
 use crate::settings::Settings;
 
 pub use marks::Standing;
-use marks::has_marks;
+use marks::{Former, has_marks};
 use path::Paths;
 use template::Renderer;
 pub use template::TemplateFiles;
@@ -105,7 +105,7 @@ pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnost
     if variants.len() != graph.validated.expanded.variants.len() {
         return Tree::default();
     }
-    let nothing = Standing::new();
+    let nothing = Standing::default();
     let made: Vec<Result<ClusterTree, Diagnostic>> = settings
         .clusters
         .par_iter()
@@ -222,6 +222,10 @@ impl Emitting<'_> {
     ) -> Result<ClusterTree, Diagnostic> {
         let expanded = &self.graph.validated.expanded;
         let ids = &expanded.clusters[at];
+        let resources = ids
+            .iter()
+            .flat_map(|id| &expanded.variants[*id as usize].resources);
+        let former = Former::new(standing, resources.map(|resource| &resource.identity));
         let mut by_path: HashMap<&Arc<str>, Vec<u32>> = HashMap::with_capacity(ids.len());
         for &id in ids {
             let written = &variants[id as usize];
@@ -243,7 +247,7 @@ impl Emitting<'_> {
                     });
                     let mut documents = String::new();
                     for id in ids {
-                        documents.push_str(&self.kept(id, variants, standing)?);
+                        documents.push_str(&self.kept(id, variants, &former)?);
                     }
                     Arc::from(self.file(&documents))
                 }
@@ -263,17 +267,25 @@ impl Emitting<'_> {
         &self,
         id: u32,
         variants: &[Written],
-        standing: &Standing,
+        former: &Former<'_>,
     ) -> Result<Arc<str>, Diagnostic> {
         let written = &variants[id as usize];
         let variant = &self.graph.validated.expanded.variants[id as usize];
         if !written.has_marks {
             return Ok(written.documents.clone());
         }
+        let renamed_from = variant.renamed_from.as_ref();
+        let renamed_from = renamed_from.map(|name| name.value.as_str());
         let kept: Vec<Option<Resource>> = variant
             .resources
             .iter()
-            .map(|resource| marks::keep(resource, standing, self.reset))
+            .map(|resource| {
+                if !has_marks(&resource.node) {
+                    return None;
+                }
+                let there = former.find(resource, renamed_from)?;
+                marks::keep(resource, there, self.reset)
+            })
             .collect();
         if kept.iter().all(Option::is_none) {
             return Ok(written.documents.clone());

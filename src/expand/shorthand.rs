@@ -8,7 +8,7 @@ use crate::node::{Entry, Marked, Node, Table, Value};
 use crate::resolve::merge::merge;
 use crate::resource::Resource;
 use crate::schema::{Registry, SchemaNode, Shorthand};
-use crate::settings::fields::wrong_type;
+use crate::settings::fields::{unknown_key, wrong_type};
 use crate::settings::{DEFAULT_NAMESPACE, Repo};
 use crate::source::Span;
 
@@ -340,11 +340,22 @@ impl Filling<'_> {
         let table = node.as_table()?;
         let policy = table.get("imagePolicy")?;
         let text = policy.as_str()?;
-        if !table
-            .keys()
-            .all(|key| ["imagePolicy", "initial"].contains(&key))
-        {
-            return None;
+        const KEYS: [&str; 2] = ["imagePolicy", "initial"];
+        let others: Vec<&str> = table.keys().filter(|key| !KEYS.contains(key)).collect();
+        if let Some(other) = others.first() {
+            // A chart may have a value of this name; with `initial`, or what looks like it, it is a mark.
+            let is_mark = table.contains("initial")
+                || others.len() == 1 && nearest(other, ["initial"].into_iter()).is_some();
+            if !is_mark {
+                return None;
+            }
+            for other in others {
+                let place = table.entry(other).map_or(node.span, |entry| entry.key);
+                let mut diagnostic = unknown_key("", other, place, KEYS.into_iter());
+                diagnostic.message = format!("unknown key `{other}` beside `imagePolicy`");
+                self.diagnostics.push(diagnostic);
+            }
+            return Some(Node::new(Value::Null, node.span));
         }
         let (key, part) = match text.split_once(':') {
             Some((key, part)) => (key, Some(part)),
@@ -383,6 +394,7 @@ impl Filling<'_> {
         let marked = Marked {
             policy: format!("{namespace}:{name}{part}"),
             value: initial,
+            bare: None,
         };
         Some(Node::new(Value::Marked(Box::new(marked)), policy.span))
     }

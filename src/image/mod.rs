@@ -11,5 +11,6 @@ pub mod policy;
 pub mod reference;
 pub mod registry;
 pub mod report;
+pub(crate) mod rewritten;
 pub mod scan;
 pub mod spec;

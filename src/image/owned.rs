@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use crate::diagnostic::nearest::nearest;
 use crate::emit::Standing;
-use crate::emit::marks::{Step, marks, value_at};
+use crate::emit::marks::{Former, Step, kept, marks, value_at};
 use crate::link::Graph;
 use crate::node::{Node, Table, Value};
 use crate::resource::Identity;
@@ -54,25 +54,38 @@ pub fn owned<'a>(
     name: Option<&str>,
 ) -> anyhow::Result<Vec<Owned<'a>>> {
     let mut found = Vec::new();
-    for (at, cluster) in graph.clusters.iter().enumerate() {
-        let cluster_name = graph.settings().clusters[at].name.value.as_str();
-        let standing = standing.get(cluster_name);
-        for id in &cluster.resources {
-            let resource = graph.resource(*id);
-            let there = standing.and_then(|standing| standing.get(&resource.identity));
-            for (path, marked) in marks(&resource.node) {
-                let place =
-                    value_at(&resource.node, &path).map_or(Span::BUILT_IN, |node| node.span);
-                let current = there.and_then(|node| value_at(node, &path));
-                found.push(Owned {
-                    cluster: cluster_name,
-                    resource: &resource.identity,
-                    field: field(&path),
-                    marker: &marked.policy,
-                    place,
-                    initial: &marked.value,
-                    current: current.map(|node| node.value.scalar().clone()),
-                });
+    let nothing = Standing::default();
+    let expanded = &graph.validated.expanded;
+    for (cluster, ids) in graph.settings().clusters.iter().zip(&expanded.clusters) {
+        let cluster = cluster.name.value.as_str();
+        let variants = || ids.iter().map(|id| &expanded.variants[*id as usize]);
+        let resources = variants().flat_map(|variant| &variant.resources);
+        let former = Former::new(
+            standing.get(cluster).unwrap_or(&nothing),
+            resources.map(|resource| &resource.identity),
+        );
+        for variant in variants() {
+            let renamed_from = variant.renamed_from.as_ref();
+            let renamed_from = renamed_from.map(|name| name.value.as_str());
+            for resource in &variant.resources {
+                let marks = marks(&resource.node);
+                if marks.is_empty() {
+                    continue;
+                }
+                let there = former.find(resource, renamed_from);
+                for (path, marked) in marks {
+                    let place =
+                        value_at(&resource.node, &path).map_or(Span::BUILT_IN, |node| node.span);
+                    found.push(Owned {
+                        cluster,
+                        resource: &resource.identity,
+                        field: field(&path),
+                        marker: &marked.policy,
+                        place,
+                        initial: &marked.value,
+                        current: there.and_then(|there| kept(resource, there, &path)),
+                    });
+                }
             }
         }
     }
@@ -119,10 +132,10 @@ fn field(path: &[Step]) -> String {
     text
 }
 
-/// The place of the `initial` beside an `imagePolicy` that stands at `place`, and its text.
+/// The `initial` beside an `imagePolicy` that stands at `place` of the file whose table this is.
 pub fn initial_of(table: &Table, place: Span) -> Option<&Node> {
     if let Some(policy) = table.get("imagePolicy")
-        && policy.span == place
+        && policy.span.range() == place.range()
     {
         return table.get("initial");
     }

@@ -288,6 +288,7 @@ mod tests {
             node(Value::Marked(Box::new(Marked {
                 policy: "flux-system:podinfo:tag".to_owned(),
                 value: value.into(),
+                bare: None,
             })))
         };
         assert_eq!(

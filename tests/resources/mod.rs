@@ -67,6 +67,7 @@ fn node(yaml: &Yaml) -> Node {
                 Value::Marked(Box::new(Marked {
                     policy: policy.to_owned(),
                     value: Value::from(value),
+                    bare: None,
                 }))
             }
             None => Value::from(text.as_str()),

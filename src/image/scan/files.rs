@@ -1,0 +1,158 @@
+//! The YAML files of the repository, those that are not generated.
+
+use std::collections::BTreeSet;
+
+use camino::Utf8Path;
+use rayon::prelude::*;
+
+use super::GROUP;
+use crate::emit::HEADER;
+use crate::files::{EntryKind, Files, Found};
+use crate::image::marker::TOKEN;
+
+/// The largest YAML file that is looked at, in bytes.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// A file that has to do with image automation.
+pub(super) struct OwnFile {
+    /// From the repository's root.
+    pub path: String,
+    /// None where it is no UTF-8, or too large to be read.
+    pub text: Option<String>,
+}
+
+pub(super) fn joined(prefix: &str, path: &str) -> String {
+    if prefix.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{prefix}/{path}")
+    }
+}
+
+/// Whether a path is a folder itself or below it; an empty one is the root.
+pub(super) fn reach(folder: &str, path: &str) -> bool {
+    folder.is_empty()
+        || path == folder
+        || path
+            .strip_prefix(folder)
+            .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The files below `roots` that hold markers or image policies and are not `generated`. What git ignores is in no
+/// checkout of the automation's; `on_disk` is a folder of the repository.
+pub(super) fn own_files(
+    files: &dyn Files,
+    on_disk: &Utf8Path,
+    roots: &[&str],
+    generated: &BTreeSet<&str>,
+) -> Vec<OwnFile> {
+    let mut roots = roots.to_vec();
+    roots.sort_unstable();
+    roots.dedup();
+    let all = roots.clone();
+    roots.retain(|root| !all.iter().any(|other| other != root && reach(other, root)));
+    let repository = git2::Repository::discover(on_disk).ok();
+    let mut found: Vec<Found> = roots
+        .iter()
+        .flat_map(|root| yaml_files(files, root, repository.as_ref()))
+        .filter(|found| !generated.contains(found.path.as_str()))
+        .collect();
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+        .into_par_iter()
+        .filter_map(|found| {
+            let path = found.path.clone();
+            let bytes = match files.open(&found, LARGEST) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
+                    return Some(OwnFile { path, text: None });
+                }
+                Err(_) => return None,
+            };
+            // What the tree does not hold any more is removed by the next build.
+            if !concerns_images(&bytes) || bytes.starts_with(HEADER.as_bytes()) {
+                return None;
+            }
+            let text = std::str::from_utf8(&bytes).ok().map(str::to_owned);
+            Some(OwnFile { path, text })
+        })
+        .collect()
+}
+
+fn concerns_images(bytes: &[u8]) -> bool {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.contains(TOKEN) || text.contains(GROUP),
+        // It is passed over and told; the token is ASCII.
+        Err(_) => bytes
+            .windows(TOKEN.len())
+            .any(|window| window == TOKEN.as_bytes()),
+    }
+}
+
+/// The YAML files below a folder; with a repository, those that it does not ignore.
+pub(crate) fn yaml_files(
+    files: &dyn Files,
+    root: &str,
+    repository: Option<&git2::Repository>,
+) -> Vec<Found> {
+    let is_ignored = |path: &str| {
+        repository.is_some_and(|repository| repository.is_path_ignored(path).unwrap_or(false))
+    };
+    // Folders of a root that are ignored, those of compilers and package managers, are large.
+    let Ok(Some(entries)) = files.list(root) else {
+        return match files.kind(root) {
+            Ok(Some(EntryKind::File)) if is_yaml(root) => vec![Found {
+                path: root.to_owned(),
+                kind: EntryKind::File,
+                id: None,
+            }],
+            _ => Vec::new(),
+        };
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = joined(root, &entry.name);
+        match entry.kind {
+            EntryKind::Folder if entry.name != ".git" && !is_ignored(&path) => {
+                found.extend(files.walk(&path).into_iter().filter_map(Result::ok));
+            }
+            EntryKind::File => found.push(Found {
+                path,
+                kind: EntryKind::File,
+                id: None,
+            }),
+            EntryKind::Folder | EntryKind::Link | EntryKind::Other => {}
+        }
+    }
+    let ignored: BTreeSet<String> = found
+        .iter()
+        .filter(|found| found.kind == EntryKind::Folder && is_ignored(&found.path))
+        .map(|found| found.path.clone())
+        .collect();
+    found.retain(|found| {
+        let is_below = || {
+            let above = Utf8Path::new(&found.path).ancestors();
+            above
+                .skip(1)
+                .any(|folder| ignored.contains(folder.as_str()))
+        };
+        found.kind == EntryKind::File && is_yaml(&found.path) && (ignored.is_empty() || !is_below())
+    });
+    found
+}
+
+fn is_yaml(path: &str) -> bool {
+    let path = Utf8Path::new(path);
+    matches!(path.extension(), Some("yaml" | "yml")) || path.file_name() == Some("Kustomization")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reach;
+
+    #[test]
+    fn a_folder_reaches_what_is_below_it_and_no_namesake() {
+        assert!(reach("", "a.yaml") && reach("a", "a/b.yaml") && reach("a.yaml", "a.yaml"));
+        assert!(!reach("a", "ab/c.yaml") && !reach("a/b", "a"));
+    }
+}

@@ -1,0 +1,571 @@
+//! The markers of the whole repository against the policies and automations of the clusters.
+
+mod automation;
+mod files;
+mod judge;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rayon::prelude::*;
+
+use crate::diagnostic::nearest::nearest;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::link::Graph;
+use crate::node::{Node, Table, Value};
+use crate::project::Project;
+use crate::resource::{Identity, Resource};
+use crate::source::{Sources, Span};
+use crate::tree::CLUSTERS;
+use crate::yaml::ReadError;
+
+use super::marker::{self, Marker, TOKEN, Target, markers};
+use super::reference::Repository;
+use super::spec;
+use automation::Automation;
+pub(crate) use automation::removed_field;
+pub(crate) use files::yaml_files;
+use files::{OwnFile, joined, own_files, reach};
+use judge::{Marked, Policy, judge};
+
+const GROUP: &str = "image.toolkit.fluxcd.io";
+
+/// How many files are named that are passed over.
+const NAMED: usize = 3;
+
+/// A file with markers.
+struct Marking {
+    /// From the repository's root.
+    path: String,
+    text: String,
+    /// The cluster whose tree it is in, if it is generated.
+    cluster: Option<usize>,
+    documents: Vec<Node>,
+}
+
+/// A resource of image automation in a file of the user's own.
+struct Own {
+    resource: Resource,
+    /// The cluster whose folder it is in; elsewhere it may be for any.
+    cluster: Option<usize>,
+}
+
+/// Policies by namespace and name.
+type Policies<'a> = BTreeMap<(String, String), Policy<'a>>;
+
+/// Looks at all markers that an automation can reach, and at the automations.
+pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
+    let Project {
+        root,
+        snapshot,
+        sources,
+        built,
+        ..
+    } = project;
+    let Some(built) = built else { return };
+    let (Some(graph), Some(tree)) = (built.graph(), built.tree.as_ref()) else {
+        return;
+    };
+    let clusters = &graph.settings().clusters;
+    let position = |name: &str| {
+        clusters
+            .iter()
+            .position(|cluster| cluster.name.value == name)
+    };
+    let prefix = snapshot.folder();
+    let mut generated = BTreeSet::new();
+    let mut looked_at = BTreeSet::new();
+    let mut marked = Vec::new();
+    for cluster in &tree.clusters {
+        let at = position(&cluster.name);
+        looked_at.extend(at);
+        for (path, text) in &cluster.files {
+            let path = snapshot.from_root(&format!("{CLUSTERS}/{}/{path}", cluster.name));
+            if text.contains(TOKEN) {
+                marked.push((path.clone(), text, at));
+            }
+            generated.insert(path);
+        }
+    }
+    let has_kind = graph.validated.expanded.variants.iter().any(|variant| {
+        let mut resources = variant.resources.iter();
+        resources.any(|resource| resource.identity.group == GROUP)
+    });
+    if !has_kind && marked.is_empty() {
+        return;
+    }
+    strings_with_markers(graph, diagnostics);
+
+    let reached = automation::automations(graph, &[], prefix);
+    let mut roots: Vec<&str> = reached
+        .iter()
+        .filter_map(|automation| automation.path.as_deref())
+        .collect();
+    roots.push(prefix);
+    let names = generated.iter().map(String::as_str).collect();
+    let own = own_files(snapshot.files().as_ref(), root, &roots, &names);
+    let mut passed_over = Vec::new();
+    let own_resources = own_resources(graph, &own, prefix, sources);
+    let own_marked: Vec<(&OwnFile, Option<Marking>)> = own
+        .par_iter()
+        .filter(|file| file.text.as_ref().is_none_or(|text| text.contains(TOKEN)))
+        .map(|file| (file, marking(file).ok().flatten()))
+        .collect();
+    let mut files: Vec<Marking> = marked
+        .into_par_iter()
+        .filter_map(|(path, text, cluster)| {
+            Some(Marking {
+                documents: read(&path, text).ok()?,
+                path,
+                text: text.to_string(),
+                cluster,
+            })
+        })
+        .collect();
+    for (file, marking) in own_marked {
+        match marking {
+            Some(marking) => files.push(marking),
+            None => passed_over.push(file.path.as_str()),
+        }
+    }
+    tell_passed_over(&passed_over, diagnostics);
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+
+    let automations = automation::automations(graph, &own_resources, prefix);
+    for automation in &automations {
+        let is_built = automation.clusters.iter().any(|at| looked_at.contains(at));
+        let is_there = |path: &str| {
+            !is_built
+                || generated.iter().any(|file| reach(path, file))
+                || matches!(snapshot.files().kind(path), Ok(Some(_)))
+        };
+        automation::check(graph, automation, is_there, diagnostics);
+    }
+    let policies: Vec<Policies<'_>> = (0..graph.clusters.len())
+        .map(|at| policies_of(graph, at, &own_resources))
+        .collect();
+    let mut scanning = Scanning {
+        graph,
+        policies: &policies,
+        automations: &automations,
+        prefix,
+        sources,
+        diagnostics,
+        used: BTreeSet::new(),
+    };
+    for file in &files {
+        scanning.file(file);
+    }
+    scanning.unused(&looked_at);
+}
+
+fn read(path: &str, text: &str) -> Result<Vec<Node>, ReadError> {
+    marker::read_all(text, Sources::default().add(path, ""))
+}
+
+fn marking(file: &OwnFile) -> Result<Option<Marking>, ReadError> {
+    let Some(text) = &file.text else {
+        return Ok(None);
+    };
+    Ok(Some(Marking {
+        path: file.path.clone(),
+        documents: read(&file.path, text)?,
+        text: text.clone(),
+        cluster: None,
+    }))
+}
+
+fn tell_passed_over(paths: &[&str], diagnostics: &mut Diagnostics) {
+    if paths.is_empty() {
+        return;
+    }
+    let (s, verb) = match paths.len() {
+        1 => ("", "is"),
+        _ => ("s", "are"),
+    };
+    let count = paths.len();
+    let mut named: Vec<String> = paths
+        .iter()
+        .take(NAMED)
+        .map(|path| format!("`{path}`"))
+        .collect();
+    if count > NAMED {
+        named.push(format!("{} more", count - NAMED));
+    }
+    diagnostics.push(
+        Diagnostic::note(
+            "image-files-passed-over",
+            format!("{count} file{s} with image markers {verb} passed over: no valid YAML, a template, or too large"),
+        )
+        .with_note(named.join(", ")),
+    );
+}
+
+/// Policies, repositories and automations in the user's own files.
+fn own_resources(graph: &Graph, own: &[OwnFile], prefix: &str, sources: &mut Sources) -> Vec<Own> {
+    let clusters = &graph.settings().clusters;
+    let mut found = Vec::new();
+    for file in own {
+        let Some(text) = file.text.as_ref().filter(|text| text.contains(GROUP)) else {
+            continue;
+        };
+        let id = sources.add(file.path.as_str(), text.as_str());
+        let Ok(documents) = crate::yaml::read_all(text, id) else {
+            continue;
+        };
+        let cluster = clusters.iter().position(|cluster| {
+            let folder = format!("{CLUSTERS}/{}", cluster.name.value);
+            reach(&joined(prefix, &folder), &file.path)
+        });
+        let resources = documents.into_iter().filter_map(|mut document| {
+            // A table has no place of its own.
+            document.span = document
+                .at(&["metadata", "name"])
+                .map_or(Span::new(id, 0..0), |name| name.span);
+            Resource::from_node(document)
+        });
+        let of_images = resources.filter(|resource| resource.identity.group == GROUP);
+        found.extend(of_images.map(|resource| Own { resource, cluster }));
+    }
+    found
+}
+
+fn policies_of<'a>(graph: &'a Graph, at: usize, own: &'a [Own]) -> Policies<'a> {
+    let mut policies = Policies::new();
+    let external = graph
+        .settings()
+        .external
+        .iter()
+        .map(|external| external.value.clone());
+    for identity in external {
+        if identity.kind == spec::KIND {
+            policies.insert((identity.namespace, identity.name), Policy::default());
+        }
+    }
+    let own = own
+        .iter()
+        .filter(|own| own.cluster.is_none_or(|cluster| cluster == at))
+        .map(|own| (&own.resource, false));
+    let generated = of_kinds(graph, at, &[spec::KIND, "ImageRepository"]).into_iter();
+    let resources: Vec<(&Resource, bool)> = own
+        .chain(generated.map(|resource| (resource, true)))
+        .collect();
+    for (resource, is_generated) in &resources {
+        if resource.identity.kind != spec::KIND {
+            continue;
+        }
+        let repository = spec::repository_of(resource);
+        let image = resources
+            .iter()
+            .find(|(other, _)| Some(&other.identity) == repository.as_ref())
+            .and_then(|(repository, _)| repository.get(&["spec", "image"])?.as_str())
+            .and_then(|image| Repository::parse(image).ok());
+        let Identity {
+            namespace, name, ..
+        } = resource.identity.clone();
+        let policy = Policy {
+            resource: Some(resource),
+            spec: spec::read(resource).and_then(Result::ok),
+            image,
+            is_generated: *is_generated,
+        };
+        policies.insert((namespace, name), policy);
+    }
+    policies
+}
+
+fn of_kinds<'a>(graph: &'a Graph, at: usize, kinds: &[&str]) -> Vec<&'a Resource> {
+    let ids = graph.clusters[at].resources.iter();
+    let resources = ids.map(|id| graph.resource(*id));
+    resources
+        .filter(|resource| {
+            resource.identity.group == GROUP && kinds.contains(&resource.identity.kind.as_str())
+        })
+        .collect()
+}
+
+fn in_cluster(graph: &Graph, diagnostic: Diagnostic, at: usize) -> Diagnostic {
+    diagnostic.in_cluster(graph.settings().clusters[at].name.value.as_str())
+}
+
+struct Scanning<'a, 'd> {
+    graph: &'a Graph,
+    policies: &'a [Policies<'a>],
+    automations: &'a [Automation<'a>],
+    prefix: &'a str,
+    sources: &'d mut Sources,
+    diagnostics: &'d mut Diagnostics,
+    /// Per cluster, the policies that a marker uses.
+    used: BTreeSet<(usize, String, String)>,
+}
+
+/// A finding at some bytes of a file.
+type Found = (std::ops::Range<usize>, Diagnostic);
+
+/// By where a marked scalar begins, what it stands beside.
+type Places<'n> = HashMap<usize, Option<(&'n str, &'n Table)>>;
+
+impl Scanning<'_, '_> {
+    fn file(&mut self, file: &Marking) {
+        let mut found: Vec<Found> = Vec::new();
+        // What a generated file's strings hold is told at its place in the TOML file.
+        let in_text = file.documents.iter().find_map(string_with_marker);
+        if in_text.is_some() && file.cluster.is_none() {
+            let message = format!(
+                "`{}` holds a marker inside a text, where no setter finds it",
+                file.path
+            );
+            let place = in_text.map_or(0..0, Span::range);
+            found.push((
+                place.start..place.start,
+                Diagnostic::error("image-marker-misplaced", message)
+                    .with_help("put the value on a line of its own, `tag: 1.0.0 # {\"$imagepolicy\": …}`, outside of any `|` or `>` block"),
+            ));
+        }
+        let places: Places<'_> = judge::places(&file.documents)
+            .into_iter()
+            .map(|(span, beside)| (span.range().start, beside))
+            .collect();
+        for marker in markers(&file.text) {
+            let is_read = marker
+                .scalar()
+                .is_none_or(|scalar| places.contains_key(&scalar.range.start));
+            // The others are those in texts.
+            if !is_read || in_text.is_some() && marker.scalar().is_none() {
+                continue;
+            }
+            match marker.target {
+                Target::Nothing(reason) => found.push((
+                    marker.start..marker.end,
+                    Diagnostic::warning(
+                        "image-marker-misplaced",
+                        format!("no setter finds this marker: {reason}"),
+                    )
+                    .with_help("put the marker alone in a comment after its value: `tag: 1.0.0 # {\"$imagepolicy\": …}`"),
+                )),
+                Target::Scalar(_) | Target::Block | Target::Unclear => {
+                    self.marker(file, &marker, &places, &mut found);
+                }
+            }
+        }
+        let mut id = None;
+        for (range, mut diagnostic) in found {
+            let id =
+                *id.get_or_insert_with(|| self.sources.add(file.path.as_str(), file.text.as_str()));
+            // The place in the file comes first, the policy's after it.
+            let others = std::mem::take(&mut diagnostic.labels);
+            diagnostic = diagnostic.at(Span::new(id, range), "");
+            diagnostic.labels.extend(others);
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    fn marker(
+        &mut self,
+        file: &Marking,
+        marker: &Marker,
+        places: &Places<'_>,
+        found: &mut Vec<Found>,
+    ) {
+        let range = marker.start..marker.end;
+        let Some((namespace, name, part)) = marker.parts() else {
+            found.push((
+                range,
+                Diagnostic::error(
+                    "image-marker-misplaced",
+                    format!("`{}` names no policy", marker.policy),
+                )
+                .with_help(
+                    "write `NAMESPACE:NAME`, with `:tag`, `:name` or `:digest` after it for a part",
+                ),
+            ));
+            return;
+        };
+        let covering: Vec<&Automation<'_>> = self
+            .automations
+            .iter()
+            .filter(|automation| automation.covers(&file.path))
+            .collect();
+        let mut clusters: BTreeSet<usize> = covering
+            .iter()
+            .flat_map(|automation| automation.clusters.iter().copied())
+            .collect();
+        if covering.is_empty() {
+            clusters.extend(file.cluster);
+            found.extend(self.outside(file, &range));
+        }
+        if let [automation, ..] = covering.as_slice()
+            && !covering
+                .iter()
+                .any(|automation| automation.is_in(namespace))
+        {
+            let identity = &automation.resource.identity;
+            let message = format!(
+                "the automation `{}` is in namespace `{}` and takes no policy of `{namespace}`",
+                identity.name, identity.namespace
+            );
+            found.push((
+                range.clone(),
+                Diagnostic::error("image-automation-namespace", message)
+                    .at(automation.resource.node.span, "the automation")
+                    .with_help(format!(
+                        "define the automation as `[imageUpdates.\"{namespace}/{}\"]`",
+                        identity.name
+                    )),
+            ));
+            // Whether the policy is there is another question.
+        }
+        let having: Vec<(usize, (String, String))> = clusters
+            .iter()
+            .filter_map(|at| Some((*at, self.key(*at, namespace, name)?)))
+            .collect();
+        for (at, key) in &having {
+            self.used.insert((*at, key.0.clone(), key.1.clone()));
+        }
+        if having.is_empty() && !clusters.is_empty() {
+            found.push((range, self.without_policy(&clusters, namespace, name)));
+            return;
+        }
+        let Some(scalar) = marker.scalar() else {
+            return;
+        };
+        let marked = Marked {
+            text: &scalar.text,
+            part,
+            beside: places.get(&scalar.range.start).copied().flatten(),
+        };
+        for (at, key) in having {
+            if let Some(diagnostic) = judge(&self.policies[at][&key], marked) {
+                found.push((range.clone(), in_cluster(self.graph, diagnostic, at)));
+            }
+        }
+    }
+
+    /// A policy of a cluster; the namespace of a user's own one may be set by kustomize.
+    fn key(&self, at: usize, namespace: &str, name: &str) -> Option<(String, String)> {
+        let policies = &self.policies[at];
+        [namespace, ""]
+            .into_iter()
+            .map(|namespace| (namespace.to_owned(), name.to_owned()))
+            .find(|key| policies.contains_key(key))
+    }
+
+    fn without_policy(
+        &self,
+        clusters: &BTreeSet<usize>,
+        namespace: &str,
+        name: &str,
+    ) -> Diagnostic {
+        let mut diagnostic = Diagnostic::error(
+            "image-marker-without-policy",
+            format!("no ImagePolicy `{name}` is defined in namespace `{namespace}`"),
+        );
+        for at in clusters {
+            diagnostic = in_cluster(self.graph, diagnostic, *at);
+        }
+        let known = || clusters.iter().flat_map(|at| self.policies[*at].keys());
+        if let Some((other, _)) = known().find(|(_, known)| known == name) {
+            return diagnostic.with_help(format!(
+                "write `{other}:{name}`: it is in namespace `{other}`"
+            ));
+        }
+        match nearest(name, known().map(|(_, name)| name.as_str())) {
+            Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
+            None => diagnostic.with_help(format!("define it: `[images.{name}]` with `policy`")),
+        }
+    }
+
+    /// A marker that no automation reaches.
+    fn outside(&self, file: &Marking, range: &std::ops::Range<usize>) -> Option<Found> {
+        let message = format!("no ImageUpdateAutomation reaches `{}`", file.path);
+        let is_alone = self.automations.is_empty();
+        let diagnostic = match file.cluster {
+            Some(_) if is_alone => Diagnostic::warning("image-marker-outside", message)
+                .with_help("add one: `[imageUpdates.main]` with `update.path`"),
+            Some(_) => Diagnostic::error("image-marker-outside", message)
+                .with_help("widen the `update.path` of an automation, or remove the marker"),
+            // Automations that work on other repositories may have a checkout of this one, too.
+            None if is_alone
+                || self
+                    .automations
+                    .iter()
+                    .any(|automation| automation.path.is_none())
+                || !reach(self.prefix, &file.path) =>
+            {
+                return None;
+            }
+            None => Diagnostic::warning("image-marker-outside", message)
+                .with_help("widen the `update.path` of an automation, or remove the marker"),
+        };
+        let diagnostic = match file.cluster {
+            Some(at) => in_cluster(self.graph, diagnostic, at),
+            None => diagnostic,
+        };
+        Some((range.clone(), diagnostic))
+    }
+
+    /// Policies of the clusters looked at that no marker uses; one for all clusters.
+    fn unused(&mut self, looked_at: &BTreeSet<usize>) {
+        for (at, policies) in self.policies.iter().enumerate() {
+            // An automation that works on a repository which is not here may use any.
+            let elsewhere = self
+                .automations
+                .iter()
+                .any(|automation| automation.clusters.contains(&at) && automation.path.is_none());
+            if elsewhere || !looked_at.contains(&at) {
+                continue;
+            }
+            for ((namespace, name), policy) in policies {
+                let Some(resource) = policy.resource.filter(|_| policy.is_generated) else {
+                    continue;
+                };
+                if self.used.contains(&(at, namespace.clone(), name.clone())) {
+                    continue;
+                }
+                let diagnostic = Diagnostic::warning(
+                    "unused-image-policy",
+                    format!("no marker uses the ImagePolicy `{namespace}/{name}`"),
+                )
+                .at(resource.node.span, "")
+                .with_help(format!("mark a value, `{{ imagePolicy = \"{name}:tag\", initial = \"…\" }}`, or remove it"));
+                self.diagnostics
+                    .push(in_cluster(self.graph, diagnostic, at));
+            }
+        }
+    }
+}
+
+/// Strings of resources that hold a marker: a block of text, or an included file's.
+fn strings_with_markers(graph: &Graph, diagnostics: &mut Diagnostics) {
+    for variant in &graph.validated.expanded.variants {
+        for resource in &variant.resources {
+            if let Some(span) = string_with_marker(&resource.node) {
+                let span = if span.is_built_in() {
+                    variant.span
+                } else {
+                    span
+                };
+                diagnostics.push(
+                    Diagnostic::error(
+                        "image-marker-misplaced",
+                        format!("a text of {} holds a marker, where no setter finds it", resource.identity),
+                    )
+                    .at(span, "")
+                    .with_help("write the field out in the TOML file or a YAML file of `values`, and mark it with `{ imagePolicy = \"…\", initial = \"…\" }`"),
+                );
+            }
+        }
+    }
+}
+
+fn string_with_marker(node: &Node) -> Option<Span> {
+    match &node.value {
+        Value::String(text) => text.contains(TOKEN).then_some(node.span),
+        Value::Table(table) => table
+            .iter()
+            .find_map(|(_, entry)| string_with_marker(&entry.node)),
+        Value::Array(items) => items.iter().find_map(string_with_marker),
+        Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::Marked(_) => {
+            None
+        }
+    }
+}
