@@ -68,7 +68,7 @@ pub(super) struct Purpose {
 pub(super) enum Fault {
     /// The server said that it failed; a POST may have taken effect all the same.
     Server(Error),
-    /// 409 or 422: what was to be made may be there already.
+    /// 409, 422 or GitLab's 400: what was to be made may be there already.
     Conflict(Error),
     NotFound(Error),
     Other(Error),
@@ -296,6 +296,10 @@ impl Client {
                         "check owner and repository, and give the token in `{variable}` {needs}"
                     )),
             ),
+            // GitLab says 400 where others say 409 or 422.
+            400 if is_taken(said.as_deref()) => {
+                Fault::Conflict(error(format!("cannot {doing}: {forge} has one already")))
+            }
             409 | 422 => Fault::Conflict(error(format!(
                 "cannot {doing}: {forge} refuses it as it stands ({})",
                 reply.status
@@ -376,6 +380,10 @@ fn rate_limited(reply: &Reply) -> bool {
         || (reply.status == 403
             && (header(reply, "retry-after").is_some()
                 || header(reply, "x-ratelimit-remaining") == Some("0")))
+}
+
+fn is_taken(said: Option<&str>) -> bool {
+    said.is_some_and(|said| said.contains("has already been taken"))
 }
 
 /// Seconds from `Retry-After`, or until the moment in `X-RateLimit-Reset` (GitHub) or

@@ -89,9 +89,9 @@ impl Step for ComponentsStep {
 }
 
 const CRDS: &str = "customresourcedefinitions.apiextensions.k8s.io";
-const INSTANCES: &str = "fluxinstances.fluxcd.controlplane.io";
+pub(super) const INSTANCES: &str = "fluxinstances.fluxcd.controlplane.io";
 
-fn is_instance(document: &Document) -> bool {
+pub(super) fn is_instance(document: &Document) -> bool {
     document.is("fluxcd.controlplane.io", "FluxInstance")
 }
 

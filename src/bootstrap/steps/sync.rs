@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::components::{KUSTOMIZATIONS, checked_kustomization, conditions, last_events};
+use super::components::{
+    INSTANCES, KUSTOMIZATIONS, checked_kustomization, conditions, is_instance, last_events,
+};
 use super::{Applied, CLUSTER_ADMIN, Step};
 use crate::bootstrap::error::{Error, Result};
 use crate::bootstrap::git::Commit;
@@ -168,12 +170,18 @@ fn wait_for_head(session: &Session<'_>, mut head: Commit) -> Result<String> {
     let namespace = target.namespace.as_str();
     let name = target.sync_name.as_str();
     let what = format!("`{namespace}/{name}` at {}", head.short());
-    let states = || -> Result<[(&'static str, Option<Value>); 2]> {
-        let kustomization = session.kubectl.get(KUSTOMIZATIONS, Some(namespace), name)?;
-        Ok([
-            ("GitRepository", source(session)?),
-            ("Kustomization", kustomization),
-        ])
+    // The operator makes the other two.
+    let mut documents = session.install.components.iter();
+    let instance = documents.find(|document| is_instance(document));
+    let states = || -> Result<Vec<(&'static str, Option<Value>)>> {
+        let get = |kind: &str, name: &str| session.kubectl.get(kind, Some(namespace), name);
+        let mut states = Vec::new();
+        if let Some(instance) = instance {
+            states.push(("FluxInstance", get(INSTANCES, &instance.name)?));
+        }
+        states.push(("GitRepository", source(session)?));
+        states.push(("Kustomization", get(KUSTOMIZATIONS, name)?));
+        Ok(states)
     };
     let ready = session.wait(&what, |turn| {
         if turn > 0
@@ -182,12 +190,12 @@ fn wait_for_head(session: &Session<'_>, mut head: Commit) -> Result<String> {
         {
             head = now;
         }
-        let states = states()?;
-        for (kind, found) in &states {
-            let key = if *kind == "GitRepository" {
-                "/status/artifact/revision"
-            } else {
-                "/status/lastAppliedRevision"
+        let mut revision = String::new();
+        for (kind, found) in &states()? {
+            let key = match *kind {
+                "GitRepository" => Some("/status/artifact/revision"),
+                "Kustomization" => Some("/status/lastAppliedRevision"),
+                _ => None,
             };
             let Some(found) = found else {
                 return Ok(Look::NotYet(format!("no {kind} yet")));
@@ -199,22 +207,20 @@ fn wait_for_head(session: &Session<'_>, mut head: Commit) -> Result<String> {
                         .note(last_events(session, Some(namespace), name)?),
                 );
             }
-            let at = found
-                .pointer(key)
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            if !is_ready(found) || commit_of(at) != head.as_str() {
+            let at = key.map(|key| {
+                let at = found.pointer(key).and_then(Value::as_str);
+                at.unwrap_or_default().to_owned()
+            });
+            let is_there = at.as_ref().is_none_or(|at| commit_of(at) == head.as_str());
+            if !is_ready(found) || !is_there {
                 let (_, reason, message) = condition(found, "Ready").unwrap_or_default();
                 return Ok(Look::NotYet(
                     format!("{kind} {reason} {message}").trim_end().to_owned(),
                 ));
             }
+            revision = at.unwrap_or_default();
         }
-        let applied = states[1]
-            .1
-            .as_ref()
-            .and_then(|found| found["status"]["lastAppliedRevision"].as_str());
-        Ok(Look::Ready(applied.unwrap_or_default().to_owned()))
+        Ok(Look::Ready(revision))
     })?;
     if let Some(revision) = ready {
         return Ok(revision);
