@@ -1,7 +1,12 @@
 //! `fluxgen bootstrap` from an empty repository to a cluster that syncs it, against real git, a
 //! recording kubectl and forges on loopback.
 
+mod backend;
 mod cluster;
+mod credentials;
+mod forge;
+mod forges;
+mod http;
 mod kubectl;
 mod plain;
 mod program;
