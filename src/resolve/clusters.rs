@@ -268,7 +268,7 @@ fn check_names(names: &[(&str, Span, &Table, Span)], diagnostics: &mut Diagnosti
     }
 }
 
-fn is_safe_name(name: &str) -> bool {
+pub(crate) fn is_safe_name(name: &str) -> bool {
     name.len() <= MAX_NAME
         && name.starts_with(|first: char| first.is_ascii_alphanumeric())
         && !name.ends_with('.')

@@ -1,0 +1,58 @@
+//! `fluxgen init`
+
+mod repository;
+mod standing;
+mod text;
+
+use anyhow::bail;
+use camino::Utf8Path;
+
+use super::{Place, Status, print};
+use crate::project::CONFIG;
+use repository::Repository;
+use standing::Standing;
+
+/// Write a commented fluxgen.toml that builds as it is
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Takes the repository's remote and branch, and what stands in clusters/: the
+names, and where `flux bootstrap` has been, the address, the branch and the
+version that it wrote. Never overwrites a file.
+
+Examples:
+  fluxgen init
+  fluxgen -C fleet init
+  fluxgen --config staging.toml init")]
+pub(super) struct Args {}
+
+pub(super) fn run(place: &Place, _args: &Args) -> anyhow::Result<Status> {
+    let path = place
+        .directory
+        .join(place.config.as_deref().unwrap_or(Utf8Path::new(CONFIG)));
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_str().is_empty() => folder,
+        _ => Utf8Path::new("."),
+    };
+    let standing = Standing::read(folder)?;
+    let mut repository = Repository::around(folder);
+    if let Some(synced) = &standing.synced {
+        repository.follow(synced);
+    }
+    let text = text::text(&repository, &standing);
+    let mut options = fs_err::OpenOptions::new();
+    let mut file = match options.write(true).create_new(true).open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            bail!("`{path}` is there already; init never overwrites");
+        }
+        Err(error) => return Err(error.into()),
+    };
+    std::io::Write::write_all(&mut file, text.as_bytes())?;
+    for note in repository.notes.iter().chain(&standing.notes) {
+        eprintln!("note: {note}");
+    }
+    print(&format!(
+        "wrote {path}\nnext: edit it, then run `fluxgen build`\n"
+    ))?;
+    Ok(Status::Done)
+}
