@@ -3,6 +3,7 @@
 //! The one picture: load -> resolve -> expand -> validate -> link -> check -> emit; then, at the
 //! edge, compare, write and commit.
 
+pub(crate) mod beside;
 pub mod bootstrap;
 pub mod build;
 pub mod check;
@@ -33,6 +34,7 @@ pub mod rules;
 pub mod schema;
 pub mod settings;
 pub mod source;
+pub(crate) mod templates;
 pub mod tree;
 pub mod upgrade;
 pub mod validate;

@@ -28,6 +28,8 @@ pub struct ForeignResource {
     pub identity: Identity,
     /// The file, from the project's folder.
     pub path: String,
+    /// Flux takes the file as it stands, and no kustomize file decides what becomes of it.
+    pub is_applied: bool,
 }
 
 /// All clusters' resources and what they name.
@@ -203,7 +205,8 @@ impl Linking<'_> {
             }
         }
         let repo = repository(self.settings);
-        for foreign in self.foreign {
+        // Below a kustomize file it may be a patch, or not be applied at all.
+        for foreign in self.foreign.iter().filter(|one| one.is_applied) {
             if let Some(own) = by_identity.get(&foreign.identity) {
                 let variant = cluster.resources[*own as usize].variant;
                 let path = Paths::new(&self.settings.layout)
@@ -223,7 +226,10 @@ impl Linking<'_> {
         }
         for identity in &repo {
             if let Some(own) = by_identity.get(identity)
-                && !self.foreign.iter().any(|known| known.identity == *identity)
+                && !self
+                    .foreign
+                    .iter()
+                    .any(|known| known.is_applied && known.identity == *identity)
             {
                 let variant = cluster.resources[*own as usize].variant;
                 found.push(self.twice_with(

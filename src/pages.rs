@@ -86,7 +86,8 @@ of them.",
         "\
 Within a cluster, API group, kind, namespace and name make a resource what it is. Both tables would be
 applied in turn, the last one winning each time. Rename one of them, or send them to different clusters
-with `clusters`.",
+with `clusters`. A file of your own under `clusters/<name>/` counts as well: kustomize refuses a folder
+that holds a resource twice, and Flux would apply nothing of it. Remove the resource from one of them.",
     ),
     of_stage(
         "expression",
@@ -260,6 +261,13 @@ The Flux API or fluxgen needs the field. `fluxgen explain SECTION.FIELD` says wh
         "no cluster is defined",
         "\
 A tree belongs to a cluster. Add `[clusters.NAME]`; an empty table is enough.",
+    ),
+    of_stage(
+        "not-applied",
+        "a kustomize file of your own leaves generated files out",
+        "\
+Flux takes every YAML file below `clusters/<name>`, unless a `kustomization.yaml` stands there: then it
+applies what that names, and no more. Remove the file, or name the generated files in its `resources`.",
     ),
     of_stage(
         "override-without-resource",

@@ -7,12 +7,13 @@ use anyhow::{Context as _, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
+use crate::beside;
 use crate::build::{Built, build};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::emit::{Standing, Surroundings, TemplateFiles};
 use crate::expand::include::{holds_value, included_path, normalize};
 use crate::expand::{Included, Includes};
-use crate::files::{Bytes, EntryKind, Snapshot, folder_of, follow};
+use crate::files::{Bytes, EntryKind, Snapshot, folder_of};
 use crate::image::marker;
 use crate::install::{Mode, Releases, folder};
 use crate::load::{self, Document};
@@ -20,6 +21,7 @@ use crate::node::{Node, Table, Value};
 use crate::resolve::resolve;
 use crate::settings::Settings;
 use crate::source::Sources;
+use crate::templates;
 use crate::tree::{self, Existing};
 
 /// The name the TOML file is found by.
@@ -175,7 +177,7 @@ impl Project {
             .map(|name| Ok((name.clone(), tree::read(&self.snapshot, name)?)))
             .collect::<std::io::Result<_>>()?;
         let includes = self.includes(document);
-        let templates = self.templates(document)?;
+        let templates = templates::read(&self.snapshot, document, &mut self.diagnostics);
         self.run(document, &includes, templates, only, releases);
         Ok(())
     }
@@ -216,6 +218,9 @@ impl Project {
             releases,
             &mut self.diagnostics,
         );
+        if let Some(tree) = &built.tree {
+            beside::check(tree, &self.existing, &mut self.diagnostics);
+        }
         if self.diagnostics.has_errors() {
             built.tree = None;
             // Whether the others are needed can be said once there are no errors.
@@ -226,35 +231,6 @@ impl Project {
                 .tell_unused_ignores(|code| !code.starts_with("image-"));
         }
         self.built = Some(built);
-    }
-
-    fn templates(&self, document: &Document) -> anyhow::Result<TemplateFiles> {
-        let mut files = TemplateFiles::new();
-        let dir = document
-            .root
-            .get("templates")
-            .and_then(|table| table.get("dir")?.as_str());
-        let Some(dir) = dir.and_then(normalize) else {
-            return Ok(files);
-        };
-        let folder = self.snapshot.from_root(dir.as_str());
-        let folder = follow(&**self.snapshot.files(), &folder)?;
-        let entries = match folder {
-            Some(folder) => self.snapshot.files().list(&folder)?,
-            None => None,
-        };
-        let Some(entries) = entries else {
-            bail!("there is no folder `{dir}`, which `templates.dir` names");
-        };
-        for entry in entries {
-            let path = dir.join(&entry.name);
-            if let Some(bytes) = self.snapshot.read(path.as_str(), LARGEST_INCLUDE)? {
-                let text = std::str::from_utf8(&bytes)
-                    .with_context(|| format!("cannot read the template `{path}`"))?;
-                files.insert(entry.name, text.to_owned());
-            }
-        }
-        Ok(files)
     }
 
     /// Reads what the document includes. A path with expressions stands for whatever fits it.

@@ -3,13 +3,14 @@
 //! Only files with our header are replaced or removed. Symbolic links are never followed. Each file
 //! is written beside its place and renamed, so that it is old or new and never half.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write as _;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
+use crate::beside::is_applied;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::emit::{HEADER, Standing, Tree};
 use crate::files::{Bytes, EntryKind, Found, Snapshot};
@@ -113,8 +114,10 @@ impl Existing {
         for (path, file) in &self.files {
             if let File::Foreign(Some(bytes)) = file {
                 let resources = resources(bytes).into_iter();
+                let is_applied = is_applied(path, self);
                 found.extend(resources.map(|resource| ForeignResource {
                     identity: resource.identity,
+                    is_applied,
                     path: format!("{CLUSTERS}/{cluster}/{path}"),
                 }));
             }
@@ -211,6 +214,7 @@ pub fn plan(
     let ours = crate::emit::header(config);
     let mut plan = Plan::default();
     for cluster in &tree.clusters {
+        let mut no_folders = BTreeSet::new();
         let standing = existing.get(&cluster.name).unwrap_or(&nothing);
         let mut own = ClusterPlan {
             name: cluster.name.clone(),
@@ -234,16 +238,16 @@ pub fn plan(
                     .iter()
                     .any(|folder| folder == path.as_ref()) =>
                 {
-                    diagnostics.push(in_the_way(&full, "a folder is in the way of"));
+                    diagnostics.push(
+                        in_the_way(&full, "a folder is in the way of")
+                            .with_help("move the folder away"),
+                    );
                 }
                 None => {
                     let mut above = Utf8Path::new(path.as_ref()).parent();
                     while let Some(folder) = above.filter(|folder| !folder.as_str().is_empty()) {
                         if standing.files.contains_key(folder.as_str()) {
-                            diagnostics.push(in_the_way(
-                                &full,
-                                "a file or link is where the folder should be for",
-                            ));
+                            no_folders.insert(folder);
                         }
                         above = folder.parent();
                     }
@@ -260,10 +264,21 @@ pub fn plan(
                         "move it, or take it over with `fluxgen build --adopt {full}`"
                     )),
                 ),
-                Some(File::Link) => {
-                    diagnostics.push(in_the_way(&full, "a symbolic link is in the way of"));
-                }
+                Some(File::Link) => diagnostics.push(
+                    in_the_way(&full, "a symbolic link is in the way of")
+                        .with_note("fluxgen follows no link out of the tree")
+                        .with_help("remove the link"),
+                ),
             }
+        }
+        for folder in no_folders {
+            let (what, help) = match standing.files.get(folder.as_str()) {
+                Some(File::Link) => ("a symbolic link", "remove the link"),
+                _ => ("a file", "move the file away"),
+            };
+            let full = Utf8Path::new(CLUSTERS).join(&cluster.name).join(folder);
+            let message = format!("{what} is where the folder `{full}` has to be");
+            diagnostics.push(Diagnostic::error("file-in-the-way", message).with_help(help));
         }
         for (path, file) in &standing.files {
             match file {
@@ -281,6 +296,28 @@ pub fn plan(
         plan.clusters.push(own);
     }
     plan
+}
+
+/// The right to write a project's trees: builds take turns.
+///
+/// It ends with the value, and with the process, however that ends. Where the file system has no locks
+/// there are no turns.
+#[derive(Debug)]
+pub struct Turn {
+    _folder: std::fs::File,
+}
+
+impl Turn {
+    /// Waits for another build to end; `waiting` is called when there is one.
+    pub fn take(root: &Utf8Path, waiting: impl FnOnce()) -> std::io::Result<Self> {
+        let folder = fs_err::File::open(root)?.into_file();
+        if let Err(std::fs::TryLockError::WouldBlock) = folder.try_lock() {
+            waiting();
+            // A file system that has locks fails here only when a signal comes.
+            let _ = folder.lock();
+        }
+        Ok(Self { _folder: folder })
+    }
 }
 
 fn in_the_way(path: &Utf8Path, what: &str) -> Diagnostic {

@@ -1,11 +1,12 @@
 //! `fluxgen build`
 
 use camino::Utf8PathBuf;
+use indexmap::IndexMap;
 
 use super::{Place, Status, print, tell};
 use crate::diagnostic::Diagnostics;
 use crate::install::Mode;
-use crate::tree;
+use crate::tree::{self, CLUSTERS, Plan};
 
 /// Write clusters/<name> for every cluster
 #[derive(Debug, Default, clap::Args)]
@@ -14,9 +15,9 @@ Examples:
   fluxgen build                          every cluster
   fluxgen build --cluster staging        one cluster
   fluxgen build --dry-run                say what would be written
+  fluxgen build --offline --locked       in a pull-request check
   fluxgen build --adopt clusters/staging/apps.yaml
-  fluxgen build --adopt clusters/staging/flux-system      the files of `flux bootstrap`
-  fluxgen build --offline --locked                        in a pull-request check")]
+  fluxgen build --adopt clusters/staging/flux-system")]
 pub(super) struct Args {
     /// Only this cluster; may be repeated
     #[arg(long, value_name = "NAME")]
@@ -24,7 +25,8 @@ pub(super) struct Args {
     /// Say what would be done and write nothing; exit 1 if there is something to do
     #[arg(long)]
     dry_run: bool,
-    /// Take over a file that is not fluxgen's, or a folder of them; the path as messages print it
+    /// Take over a file that is not fluxgen's, or a folder of them, such as what `flux bootstrap`
+    /// wrote; the path as messages print it
     #[arg(long, value_name = "PATH")]
     adopt: Vec<Utf8PathBuf>,
     /// Download nothing: releases of Flux come from the cache or the committed trees
@@ -40,6 +42,11 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         (true, _) => Mode::Offline,
         (false, true) => Mode::Locked,
         (false, false) => Mode::Online,
+    };
+    // Before anything is read, so that what is read is what stands there when it is written.
+    let _turn = match args.dry_run {
+        true => None,
+        false => Some(place.turn()?),
     };
     let mut releases = place.releases(mode, args.locked)?;
     let mut project = place.open_with(&args.cluster, &mut releases)?;
@@ -72,21 +79,15 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         releases.save().map_err(super::refusal)?;
         plan.carry_out(&project.root)?;
     }
-    let mut out = String::new();
-    for cluster in &plan.clusters {
-        out.push_str(&format!(
-            "{}: {} written, {} removed, {} unchanged\n",
-            cluster.name,
-            cluster.write.len(),
-            cluster.remove.len(),
-            cluster.unchanged
-        ));
-        if args.dry_run {
+    let mut out = summary(&plan);
+    if args.dry_run {
+        for cluster in &plan.clusters {
+            let folder = format!("{CLUSTERS}/{}", cluster.name);
             for (path, _) in &cluster.write {
-                out.push_str(&format!("  write {path}\n"));
+                out.push_str(&format!("write {folder}/{path}\n"));
             }
             for path in &cluster.remove {
-                out.push_str(&format!("  remove {path}\n"));
+                out.push_str(&format!("remove {folder}/{path}\n"));
             }
         }
     }
@@ -100,4 +101,41 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     } else {
         Status::Done
     })
+}
+
+/// More clusters than these are told in groups.
+const LISTED: usize = 20;
+
+/// A line a cluster; where there are many, a line for all clusters with the same figures. Last the sum.
+fn summary(plan: &Plan) -> String {
+    let mut groups: IndexMap<(usize, usize, usize), Vec<&str>> = IndexMap::new();
+    let mut lines = String::new();
+    let mut sum = (0, 0, 0);
+    for cluster in &plan.clusters {
+        let figures = (cluster.write.len(), cluster.remove.len(), cluster.unchanged);
+        sum = (sum.0 + figures.0, sum.1 + figures.1, sum.2 + figures.2);
+        lines.push_str(&line(&cluster.name, figures));
+        groups.entry(figures).or_default().push(&cluster.name);
+    }
+    if plan.clusters.len() > LISTED {
+        lines = groups
+            .iter()
+            .map(|(figures, names)| match names.as_slice() {
+                [first, second, third, others @ ..] if others.len() > 1 => {
+                    let others = format!("{first}, {second}, {third} and {} others", others.len());
+                    line(&format!("{others}, each"), *figures)
+                }
+                [only] => line(only, *figures),
+                names => line(&format!("{}, each", names.join(", ")), *figures),
+            })
+            .collect();
+    }
+    if plan.clusters.len() > 1 {
+        lines.push_str(&line(&format!("{} clusters", plan.clusters.len()), sum));
+    }
+    lines
+}
+
+fn line(name: &str, (written, removed, unchanged): (usize, usize, usize)) -> String {
+    format!("{name}: {written} written, {removed} removed, {unchanged} unchanged\n")
 }

@@ -31,6 +31,7 @@ use crate::install::{InstallError, Mode, Releases};
 use crate::project::{self, Project};
 use crate::repository::{Repository, RepositoryError};
 use crate::source::Sources;
+use crate::tree::Turn;
 
 /// Compiles one TOML file into the committed cluster trees that Flux syncs
 #[derive(Debug, Parser)]
@@ -38,14 +39,16 @@ use crate::source::Sources;
     name = "fluxgen",
     version,
     about,
+    max_term_width = 80,
     after_help = "\
-Exit codes: 0 done and nothing found, 1 findings or differences, 2 could not do it.
+Exit codes: 0 done and nothing found, 1 findings or differences, 2 could not
+do it.
 
 Examples:
-  fluxgen init                 start a project in this repository
-  fluxgen build                write clusters/<name> for every cluster
-  fluxgen check                everything that build does, short of writing
-  fluxgen explain kustomizations.prune"
+  fluxgen init                    start a project in this repository
+  fluxgen check                   tell what is wrong, and where
+  fluxgen build                   write clusters/<name> for every cluster
+  fluxgen explain helmReleases    tell what a section takes"
 )]
 struct Cli {
     #[command(flatten)]
@@ -56,6 +59,7 @@ struct Cli {
 
 /// Where the project is.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
 struct Place {
     /// Run as if started in DIR
     #[arg(
@@ -156,6 +160,14 @@ impl Place {
             Releases::read(&snapshot, &config, Mode::Offline, false).map_err(refusal)?;
         Project::read(snapshot, &config, only, Some(&mut releases), &[])?
             .with_context(|| format!("`{name}` is not staged\n  help: `git add {name}`"))
+    }
+
+    /// The turn to write this project's trees, after other builds.
+    fn turn(&self) -> anyhow::Result<Turn> {
+        let config = project::find(&self.directory, self.config.as_deref())?;
+        let root = folder_of(&config);
+        let waiting = || eprintln!("waiting for another build in `{root}` to end");
+        Ok(Turn::take(&root, waiting)?)
     }
 
     /// The releases of Flux that the project pins.

@@ -3,9 +3,12 @@
 //! A variant's text is made once and shared by its clusters; only marked values, which belong to
 //! the cluster, make it differ.
 
+mod difference;
 pub mod marks;
 pub(crate) mod path;
+mod schema_comment;
 pub(crate) mod template;
+mod template_lines;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,6 +26,7 @@ use crate::settings::Settings;
 pub use marks::Standing;
 use marks::{Former, has_marks};
 use path::Paths;
+use schema_comment::SchemaComment;
 use template::Renderer;
 pub use template::TemplateFiles;
 
@@ -67,26 +71,28 @@ pub fn header(config: &str) -> String {
 pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnostics) -> Tree {
     let graph = checked.graph();
     let settings = graph.settings();
-    let (paths, renderer) = match (
+    let (paths, renderer, schema_comment) = match (
         Paths::new(&settings.layout),
         Renderer::new(&around.templates),
+        SchemaComment::new(&settings.layout),
     ) {
-        (Ok(paths), Ok(renderer)) => (paths, renderer),
-        (paths, renderer) => {
-            diagnostics.extend(paths.err().into_iter().chain(renderer.err()));
+        (Ok(paths), Ok(renderer), Ok(schema_comment)) => (paths, renderer, schema_comment),
+        (paths, renderer, schema_comment) => {
+            diagnostics.extend(paths.err());
+            diagnostics.extend(renderer.err().map(|fault| in_templates(fault, settings)));
+            diagnostics.extend(schema_comment.err());
             return Tree::default();
         }
     };
+    for unused in renderer.unused(&around.templates, graph) {
+        diagnostics.push(in_templates(unused, settings));
+    }
     let emitting = Emitting {
         graph,
         renderer,
         reset: &around.reset,
         head: head(settings, &around.config),
-        schema_comment: settings
-            .layout
-            .schema_comment
-            .as_ref()
-            .map(|url| url.value.as_str()),
+        schema_comment,
     };
     let written: Vec<Result<Written, Diagnostic>> = graph
         .validated
@@ -96,12 +102,14 @@ pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnost
         .map(|variant| emitting.variant(variant, &paths))
         .collect();
     let mut variants = Vec::with_capacity(written.len());
+    let mut refused = Vec::new();
     for result in written {
         match result {
             Ok(written) => variants.push(written),
-            Err(diagnostic) => diagnostics.push(diagnostic),
+            Err(diagnostic) => refused.push(diagnostic),
         }
     }
+    diagnostics.extend(told_once(refused));
     if variants.len() != graph.validated.expanded.variants.len() {
         return Tree::default();
     }
@@ -126,13 +134,47 @@ pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnost
     tree
 }
 
+/// One template makes the files of many resources; its fault is one fault.
+fn told_once(refused: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut told: Vec<(Diagnostic, usize)> = Vec::new();
+    for diagnostic in refused {
+        let known = told.iter_mut().find(|(first, _)| {
+            let is_layout = first.code == "layout" && first.primary() == diagnostic.primary();
+            first.code == diagnostic.code && (is_layout || first.message == diagnostic.message)
+        });
+        match known {
+            Some((_, others)) => *others += 1,
+            None => told.push((diagnostic, 0)),
+        }
+    }
+    told.into_iter()
+        .map(|(diagnostic, others)| match others {
+            0 => diagnostic,
+            1 => diagnostic.with_note("the same holds for one other resource"),
+            others => diagnostic.with_note(format!("the same holds for {others} other resources")),
+        })
+        .collect()
+}
+
+/// A finding about the user's templates as such points at where the TOML file names their folder.
+fn in_templates(diagnostic: Diagnostic, settings: &Settings) -> Diagnostic {
+    match &settings.templates.dir {
+        Some(dir) => diagnostic.at(dir.span, ""),
+        None => diagnostic,
+    }
+}
+
 /// What stands at the top of every file: our header and the user's own.
 pub(crate) fn head(settings: &Settings, config: &str) -> String {
     let mut head = header(config);
     if let Some(own) = &settings.layout.header {
         for line in own.value.lines() {
             let line = line.trim_end();
-            head.push_str(if line.is_empty() { "#" } else { "# " });
+            head.push_str(match line.chars().next() {
+                None => "#",
+                Some('#') => "",
+                Some(_) => "# ",
+            });
             head.push_str(line);
             head.push('\n');
         }
@@ -155,7 +197,7 @@ struct Emitting<'a> {
     renderer: Renderer,
     reset: &'a [String],
     head: String,
-    schema_comment: Option<&'a str>,
+    schema_comment: SchemaComment,
 }
 
 impl Emitting<'_> {
@@ -184,23 +226,12 @@ impl Emitting<'_> {
                 .renderer
                 .render(resource)
                 .map_err(|diagnostic| template::located(diagnostic, variant.span))?;
-            match self.schema_line(resource) {
+            match self.schema_comment.line(resource)? {
                 Some(line) => text.push_str(&with_schema(&document, &line)),
                 None => text.push_str(&document),
             }
         }
         Ok(text)
-    }
-
-    /// `# yaml-language-server: $schema=…` of a document.
-    fn schema_line(&self, resource: &Resource) -> Option<String> {
-        let url = self.schema_comment?;
-        let version = resource.api_version.rsplit('/').next().unwrap_or_default();
-        let url = url
-            .replace("{kind}", &resource.identity.kind.to_lowercase())
-            .replace("{group}", &resource.identity.group)
-            .replace("{version}", version);
-        Some(format!("# yaml-language-server: $schema={url}\n"))
     }
 
     /// No `---` stands between the header and the first document: image-automation-controller writes a

@@ -18,6 +18,10 @@ pub(crate) struct Paths {
     template: Option<(Environment<'static>, Span)>,
 }
 
+/// What a path may be made of.
+const VARIABLES: &str =
+    "use `kind`, `namespace`, `name` and `section`, as in `{{ section }}/{{ name }}.yaml`";
+
 impl Paths {
     pub(crate) fn new(layout: &Layout) -> Result<Self, Diagnostic> {
         let Some(path) = &layout.path else {
@@ -29,8 +33,12 @@ impl Paths {
         environment
             .add_template_owned("path", path.value.clone())
             .map_err(|error| {
-                Diagnostic::error("layout", format!("`layout.path` is no template: {error}"))
-                    .at(path.span, "")
+                Diagnostic::error(
+                    "layout",
+                    format!("`layout.path` is no template: {}", reason(&error)),
+                )
+                .at(path.span, "")
+                .with_help(VARIABLES)
             })?;
         Ok(Self {
             template: Some((environment, path.span)),
@@ -45,10 +53,10 @@ impl Paths {
         let Some((environment, span)) = &self.template else {
             return Ok(default_path(variant.section, identity));
         };
-        let fault = |message: String| {
+        let fault = |message: String, help: String| {
             Diagnostic::error("layout", message)
                 .at(*span, format!("for {identity}"))
-                .with_help("use `kind`, `namespace`, `name` and `section`: `{{ namespace }}/{{ name }}.yaml`")
+                .with_help(help)
         };
         let context = minijinja::context! {
             kind => identity.kind.to_lowercase(),
@@ -59,28 +67,52 @@ impl Paths {
         let path = environment
             .get_template("path")
             .and_then(|template| template.render(context))
-            .map_err(|error| fault(format!("`layout.path`: {error}")))?;
+            .map_err(|error| {
+                fault(
+                    format!("`layout.path`: {}", reason(&error)),
+                    VARIABLES.to_owned(),
+                )
+            })?;
         let normal = normalize(&path).map(camino::Utf8PathBuf::into_string);
-        let Some(normal) = normal.filter(|normal| normal.len() <= 1024) else {
-            return Err(fault(format!(
-                "`{path}` is no path inside the cluster's folder"
-            )));
+        let is_path =
+            |normal: &String| normal.len() <= 1024 && !normal.contains(|c: char| c.is_control());
+        let Some(normal) = normal.filter(is_path) else {
+            return Err(fault(
+                format!("`{path}` is no path inside the cluster's folder"),
+                "paths are relative to `clusters/<name>` and stay below it".to_owned(),
+            ));
         };
-        if !(normal.ends_with(".yaml") || normal.ends_with(".yml")) {
-            return Err(fault(format!("`{path}` does not end in `.yaml`")));
+        let file = normal.rsplit('/').next().unwrap_or(&normal);
+        if !(file.ends_with(".yaml") || file.ends_with(".yml")) {
+            return Err(fault(
+                format!("`{path}` does not end in `.yaml`"),
+                "Flux takes `.yaml` and `.yml` files alone: end `layout.path` in `.yaml`"
+                    .to_owned(),
+            ));
         }
-        if normal.ends_with("kustomization.yaml") || normal.ends_with("kustomization.yml") {
-            return Err(fault(format!(
-                "`{path}` would be taken for a kustomization"
-            )));
+        if file == "kustomization.yaml" || file == "kustomization.yml" {
+            return Err(fault(
+                format!("`{path}` would be taken for kustomize's own file"),
+                "put more than the kind into the file's name: `{{ kind }}-{{ name }}.yaml`"
+                    .to_owned(),
+            ));
         }
         if normal.split('/').next() == Some(FLUX_SYSTEM) {
-            return Err(fault(format!(
-                "`{path}` is inside `{FLUX_SYSTEM}`, which holds Flux itself"
-            )));
+            return Err(fault(
+                format!("`{path}` is inside `{FLUX_SYSTEM}`, which holds Flux itself"),
+                "Flux applies of that folder only what its kustomization.yaml names: begin with another, as in `{{ section }}/{{ namespace }}-{{ name }}.yaml`"
+                    .to_owned(),
+            ));
         }
         Ok(normal)
     }
+}
+
+/// What went wrong in a template, without the name that the template has here.
+pub(super) fn reason(error: &minijinja::Error) -> String {
+    error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), str::to_owned)
 }
 
 fn default_path(section: Section, identity: &Identity) -> String {

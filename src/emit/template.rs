@@ -3,16 +3,22 @@
 //! `{{ x | yaml }}` is the only way for a value to get into a file. What a template renders is read
 //! back and must equal the resource it was rendered from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja};
 
+use super::difference::difference;
+use super::path::reason;
+use super::template_lines;
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::nearest::nearest;
+use crate::link::Graph;
 use crate::node::{Node, Value};
 use crate::resource::Resource;
-use crate::source::{Sources, Span};
+use crate::schema::Registry;
+use crate::source::Span;
 use crate::yaml;
 
 mod files {
@@ -62,6 +68,43 @@ impl Renderer {
         Ok(Self { environment })
     }
 
+    /// Warnings for templates that no resource is rendered by, most often for their names.
+    pub(crate) fn unused(&self, own: &TemplateFiles, graph: &Graph) -> Vec<Diagnostic> {
+        if own.is_empty() {
+            return Vec::new();
+        }
+        let variants = &graph.validated.expanded.variants;
+        let kinds: BTreeSet<&str> = variants
+            .iter()
+            .flat_map(|variant| &variant.resources)
+            .map(|resource| resource.identity.kind.as_str())
+            .chain(Registry::get().kinds().map(|kind| kind.kind.as_str()))
+            .collect();
+        let known: Vec<String> = std::iter::once(RESOURCE.to_owned())
+            .chain(kinds.into_iter().map(|kind| format!("{kind}.yaml")))
+            .collect();
+        let is_included = |name: &str| {
+            let quoted = [format!("\"{name}\""), format!("'{name}'")];
+            own.values()
+                .any(|text| quoted.iter().any(|quoted| text.contains(quoted)))
+        };
+        own.keys()
+            .filter(|name| !known.contains(name) && !is_included(name))
+            .map(|name| {
+                let diagnostic = Diagnostic::warning(
+                    "template",
+                    format!("no resource is rendered by the template `{name}`"),
+                );
+                match nearest(name, known.iter().map(String::as_str)) {
+                    Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
+                    None => diagnostic.with_help(format!(
+                        "call it `{RESOURCE}` for all kinds, or by one kind: `HelmRelease.yaml`"
+                    )),
+                }
+            })
+            .collect()
+    }
+
     /// Renders one document and proves that it is the resource.
     pub(crate) fn render(&self, resource: &Resource) -> Result<String, Diagnostic> {
         let own = format!("{}.yaml", resource.identity.kind);
@@ -73,62 +116,71 @@ impl Renderer {
             .environment
             .get_template(name)
             .map_err(|error| refused(name, &error))?;
-        let node = Arc::new(resource.node.clone());
-        let context = minijinja::context! {
-            resource => Jinja::from_object(Shared(node)),
-            kind => resource.identity.kind.as_str(),
-            name => resource.identity.name.as_str(),
-            namespace => resource.identity.namespace.as_str(),
-        };
         let mut text = template
-            .render(context)
+            .render(context(resource))
             .map_err(|error| refused(name, &error))?;
         if !text.ends_with('\n') {
             text.push('\n');
         }
-        prove(&text, resource, name)?;
-        Ok(text)
+        match fault(&text, resource) {
+            None => Ok(text),
+            Some((line, what)) => {
+                let line = self.origin(name, resource, line);
+                Err(Diagnostic::error(
+                    "template",
+                    format!("the template `{name}` line {line} changes the resource: {what}"),
+                )
+                .with_help(
+                    "let every value go through `{{ … | yaml }}`, and add only comments around it",
+                ))
+            }
+        }
+    }
+
+    /// The line of a template that a line of its text comes from.
+    fn origin(&self, name: &str, resource: &Resource, line: usize) -> usize {
+        let Ok(template) = self.environment.get_template(name) else {
+            return line;
+        };
+        let numbered = template_lines::numbered(template.source());
+        let rendered = self
+            .environment
+            .template_from_named_str(name, &numbered)
+            .and_then(|template| template.render(context(resource)));
+        rendered.map_or(line, |rendered| template_lines::origin(&rendered, line))
     }
 }
 
-/// Reads a rendered document back.
-fn prove(text: &str, resource: &Resource, name: &str) -> Result<(), Diagnostic> {
-    let fault = |line: usize, what: &str| {
-        let body = yaml::write(&resource.node);
-        let before = text.find(&body).map(|at| text[..at].lines().count());
-        // Lines before the resource stand one to one in the template; those after it follow its one.
-        let line = match before {
-            Some(before) if line > before => {
-                let rest = line.saturating_sub(before + body.lines().count());
-                if rest == 0 {
-                    before + 1
-                } else {
-                    before + 1 + rest
-                }
-            }
-            _ => line,
-        };
-        Diagnostic::error(
-            "template",
-            format!("the template `{name}` does not give back the resource: {what}"),
-        )
-        .with_note(format!(
-            "line {line} of the template, for {}",
-            resource.identity
-        ))
-        .with_help("let every value go through `{{ … | yaml }}`, and add only comments around it")
+fn context(resource: &Resource) -> Jinja {
+    minijinja::context! {
+        resource => Jinja::from_object(Shared(Arc::new(resource.node.clone()))),
+        kind => resource.identity.kind.as_str(),
+        name => resource.identity.name.as_str(),
+        namespace => resource.identity.namespace.as_str(),
+    }
+}
+
+/// What is wrong with a rendered document that is read back, and the line of it.
+fn fault(text: &str, resource: &Resource) -> Option<(usize, String)> {
+    let documents = match yaml::read_all(text, Span::BUILT_IN.file) {
+        Ok(documents) => documents,
+        Err(error) => return Some((error.line, error.message)),
     };
-    let mut sources = Sources::default();
-    let file = sources.add(name, "");
-    let documents =
-        yaml::read_all(text, file).map_err(|error| fault(error.line, &error.message))?;
     match documents.as_slice() {
-        [document] if document.value.same(&resource.node.value) => Ok(()),
-        [_] => Err(fault(1, "it reads back as another one")),
-        documents => Err(fault(
-            1,
-            &format!("it reads back as {} documents", documents.len()),
-        )),
+        [document] => {
+            let found = difference(document, &resource.node)?;
+            Some((found.line(text), found.what))
+        }
+        [] => Some((1, "it reads back as nothing".to_owned())),
+        documents => {
+            let mut starts = text.lines().enumerate().skip(1);
+            let second = starts.find(|(_, line)| line.starts_with("---"));
+            let line = second.map_or(1, |(at, _)| at + 1);
+            Some((
+                line,
+                format!("it reads back as {} documents", documents.len()),
+            ))
+        }
     }
 }
 
@@ -136,11 +188,16 @@ fn refused(name: &str, error: &Error) -> Diagnostic {
     let line = error
         .line()
         .map_or(String::new(), |line| format!(" line {line}"));
-    let detail = error
-        .detail()
-        .map_or_else(|| error.kind().to_string(), str::to_owned);
-    Diagnostic::error("template", format!("the template `{name}`{line}: {detail}"))
-        .with_help("write values as `{{ resource | yaml }}`")
+    let detail = reason(error);
+    let help = match error.kind() {
+        ErrorKind::UnknownFilter | ErrorKind::InvalidOperation => {
+            "write values as `{{ resource | yaml }}`, or parts as `{{ resource.spec | yaml }}`"
+        }
+        _ => {
+            "in a template there are `resource`, `kind`, `namespace` and `name`; its language is Jinja's"
+        }
+    };
+    Diagnostic::error("template", format!("the template `{name}`{line}: {detail}")).with_help(help)
 }
 
 /// Part of a resource, for templates: fields can be looked up, and `| yaml` writes them.
@@ -179,6 +236,12 @@ fn to_yaml(value: &Jinja) -> Result<Jinja, Error> {
             Some(line) => line,
             None => yaml::write(&shared.0),
         },
+        None if value.is_undefined() => {
+            return Err(Error::new(
+                ErrorKind::UndefinedError,
+                "what goes to `yaml` is not in the resource",
+            ));
+        }
         None => {
             let text = value.as_str().ok_or_else(|| {
                 Error::new(

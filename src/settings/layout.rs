@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::fields::Fields;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::node::Table;
 use crate::source::{Span, Spanned};
 
@@ -36,7 +36,33 @@ impl Layout {
             schema_comment: fields.text("schemaComment"),
         };
         fields.finish([]);
+        if let Some(header) = &layout.header {
+            check_header(header, diagnostics);
+        }
         layout
+    }
+}
+
+/// A header is written as comments, which any line break of YAML 1.1 would end.
+fn check_header(header: &Spanned<String>, diagnostics: &mut Diagnostics) {
+    let is_refused = |c: &char| {
+        let is_break = matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
+        is_break || (c.is_control() && !matches!(c, '\n' | '\t'))
+    };
+    let text = header.value.replace("\r\n", "\n");
+    if let Some(refused) = text.chars().find(is_refused) {
+        diagnostics.push(
+            Diagnostic::error(
+                "wrong-value",
+                format!(
+                    "`layout.header` holds the character `{}`",
+                    refused.escape_unicode()
+                ),
+            )
+            .at(header.span, "")
+            .with_note("a comment of YAML cannot hold it")
+            .with_help("write plain text; `\\n` begins another line"),
+        );
     }
 }
 

@@ -1,6 +1,12 @@
 //! The program as users meet it: what its commands say, what it writes, and what it survives.
 
+mod folders;
 mod init;
+mod interrupted;
+mod laws;
+mod layout;
+mod obstacles;
+mod summary;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -26,6 +26,10 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
+    let _turn = match args.dry_run {
+        true => None,
+        false => Some(place.turn()?),
+    };
     let before = super::open(place, &args.cluster)?;
     let owned = values(&before, Some(&args.name), &args.cluster)?;
     let mut out = String::new();

@@ -2,6 +2,7 @@
 
 use camino::Utf8Path;
 
+use crate::files::Snapshot;
 use crate::resolve::clusters::is_safe_name;
 use crate::resource::Resource;
 use crate::schema::FluxMinor;
@@ -45,6 +46,7 @@ impl Standing {
             has_apps: false,
             notes: Vec::new(),
         };
+        let snapshot = Snapshot::on_disk(folder);
         for name in folders(&folder.join(CLUSTERS)) {
             if !is_safe_name(&name) {
                 standing.notes.push(format!(
@@ -52,7 +54,7 @@ impl Standing {
                 ));
                 continue;
             }
-            let existing = tree::read(folder, &name)?;
+            let existing = tree::read(&snapshot, &name)?;
             standing.look(name, &existing);
         }
         if standing.clusters.is_empty() {
