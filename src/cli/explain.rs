@@ -10,18 +10,19 @@ use crate::origin::{self, Decided, Said};
 use crate::pages;
 use crate::project::{Project, check_names};
 use crate::resource::Identity;
-use crate::schema::Registry;
+use crate::schema::{self, FieldDocs, Registry, UnknownPath};
 use crate::source::{Sources, Span};
 
 /// Explain a kind, a field, a diagnostic code, or where a value comes from
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  fluxgen explain helmReleases.driftDetection.mode       a field: type, values, default, since
-  fluxgen explain Kustomization                          a kind and its fields
-  fluxgen explain dangling-reference                     a diagnostic
-  fluxgen explain staging kustomizations.apps interval   who decides a value, and what it overrides
-  fluxgen explain staging HelmRelease/web/podinfo        the same for all of a resource's values")]
+  fluxgen explain helmReleases.driftDetection.mode       type, values, since
+  fluxgen explain Kustomization                          a kind, its fields
+  fluxgen explain flux.version                           a key of fluxgen's own
+  fluxgen explain dangling-reference                     the code of a message
+  fluxgen explain staging kustomizations.apps interval   who decides the value
+  fluxgen explain staging HelmRelease/web/podinfo        the same of all values")]
 pub(super) struct Args {
     /// A kind, a section, a field's path, or a code; before RESOURCE, a cluster
     #[arg(value_name = "WHAT|CLUSTER")]
@@ -41,22 +42,83 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
 
 fn documented(what: &str) -> anyhow::Result<Status> {
     if let Some(page) = pages::page(what) {
+        // `layout` is a key and a code.
+        if let Ok(setting) = schema::setting(what) {
+            print(&format!("{}\n", setting.describe()))?;
+        }
         print(&page.to_string())?;
         return Ok(Status::Done);
     }
-    match Registry::get().lookup(what) {
+    let field = match lookup(what) {
         Ok(found) => {
             let texts: Vec<String> = found.iter().map(|docs| docs.describe()).collect();
             print(&texts.join("\n"))?;
-            Ok(Status::Done)
+            return Ok(Status::Done);
         }
-        Err(unknown) => match nearest(what, pages::codes()) {
-            Some(code) if !what.contains('.') && unknown.nearest.is_none() => {
-                bail!("there is no kind, section or code `{what}`; did you mean `{code}`?")
-            }
-            _ => bail!("{unknown}"),
-        },
+        Err(unknown) => unknown,
+    };
+    let setting = match schema::setting(what) {
+        Ok(found) => {
+            print(&found.describe())?;
+            return Ok(Status::Done);
+        }
+        Err(unknown) => unknown,
+    };
+    bail!("{}", missed(what, &field, &setting))
+}
+
+/// A kind or a field; `source` is told with what it is short for.
+fn lookup(what: &str) -> Result<Vec<FieldDocs<'static>>, UnknownPath> {
+    let registry = Registry::get();
+    let shorthand = what.strip_suffix(".source").and_then(|parent| {
+        let long = ["sourceRef", "chartRef"].into_iter();
+        long.map(|long| registry.lookup(&format!("{parent}.{long}")))
+            .find_map(Result::ok)
+    });
+    shorthand.map_or_else(|| registry.lookup(what), Ok)
+}
+
+/// What was asked for and is not there, with the nearest that is.
+fn missed(what: &str, field: &UnknownPath, setting: &UnknownPath) -> String {
+    let near = |near: &str| format!("; did you mean `{near}`?");
+    if field.within.is_empty() && setting.within.is_empty() {
+        let first = what.split('.').next().unwrap_or(what);
+        let mut known: Vec<&str> = field.known.iter().map(String::as_str).collect();
+        let own: Vec<&str> = schema::setting_names();
+        let codes: Vec<&str> = pages::codes().collect();
+        known.extend_from_slice(&own);
+        known.extend_from_slice(&codes);
+        let field = Registry::get()
+            .kinds()
+            .find(|kind| kind.root().property(what).is_some())
+            .map(|kind| format!("{}.{what}", kind.section));
+        if let Some(field) = field {
+            return format!(
+                "there is no kind, section, key or code `{what}`{}",
+                near(&field)
+            );
+        }
+        let help = nearest(what, known.iter().copied())
+            .or_else(|| nearest(first, known.iter().copied()))
+            .map_or(
+                "; `fluxgen explain --help` shows what can be asked for".to_owned(),
+                near,
+            );
+        return format!("there is no kind, section, key or code `{what}`{help}");
     }
+    let unknown = match field.within.is_empty() {
+        true => setting,
+        false => field,
+    };
+    let help = [field, setting]
+        .into_iter()
+        .filter(|unknown| !unknown.within.is_empty())
+        .find_map(|unknown| unknown.nearest.as_deref())
+        .map_or(
+            format!("; `fluxgen explain {}` lists its keys", unknown.within),
+            near,
+        );
+    format!("`{}` has no field `{}`{help}", unknown.within, unknown.part)
 }
 
 fn origin(

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use crate::diagnostic::nearest::nearest;
 
+use super::setting_docs::{own_keys, write_keys};
 use super::{Additional, FluxMinor, KindSchema, Registry, SchemaNode, Shorthand, Target, Type};
 
 /// A kind or one of its fields, with what is known of it.
@@ -248,7 +249,12 @@ impl<'a> FieldDocs<'a> {
                 line(out, "rule", &condition.message)?;
             }
         }
-        self.write_fields(out)
+        self.write_fields(out)?;
+        if is_kind {
+            writeln!(out, "\nkeys of fluxgen's own:")?;
+            write_keys(out, &own_keys(&self.kind.section))?;
+        }
+        Ok(())
     }
 
     fn write_fields(&self, out: &mut String) -> fmt::Result {
@@ -279,7 +285,7 @@ impl<'a> FieldDocs<'a> {
     }
 }
 
-fn line(out: &mut String, name: &str, value: &str) -> fmt::Result {
+pub(super) fn line(out: &mut String, name: &str, value: &str) -> fmt::Result {
     writeln!(out, "{:12}{value}", format!("{name}:"))
 }
 
@@ -313,7 +319,7 @@ fn type_of(node: &SchemaNode) -> String {
 }
 
 impl UnknownPath {
-    fn new(part: String, within: String, known: Vec<String>) -> Self {
+    pub(super) fn new(part: String, within: String, known: Vec<String>) -> Self {
         Self {
             nearest: nearest(&part, known.iter().map(String::as_str)).map(str::to_owned),
             part,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Additional, FluxMinor, Format, KindSchema, Registry, SchemaNode, Shorthand, Type};
 
-const SETTINGS: &str = include_str!("../../schemas/settings.json");
+pub(super) const SETTINGS: &str = include_str!("../../schemas/settings.json");
 
 /// What an expression looks like, somewhere in a string.
 const EXPRESSION: &str = r"\$\{\{";

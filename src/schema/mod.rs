@@ -8,6 +8,7 @@ mod docs;
 mod editor;
 mod kind;
 mod node;
+mod setting_docs;
 mod version;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use node::{
     Additional, EnumValue, Format, Keywords, Pattern, Reference, SchemaNode, Shorthand, Target,
     Type,
 };
+pub use setting_docs::{SettingDocs, setting, setting_names};
 pub use version::{FluxMinor, NotAVersion, Pinned};
 
 mod files {
