@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::{env, fs};
 
 use fluxgen::diagnostic::Diagnostics;
 use fluxgen::load::load;
 use fluxgen::resolve::resolve;
-use fluxgen::schema::{Registry, editor_schema, editor_schema_text};
+use fluxgen::schema::{Additional, Registry, SchemaNode, Type, editor_schema, editor_schema_text};
 use fluxgen::source::Sources;
 use serde_json::{Value, json};
 
@@ -329,42 +330,183 @@ fn the_settings_are_those_that_the_compiler_reads() {
     }
 }
 
-/// The taplo program: `FLUXGEN_TAPLO`, or the one in `PATH`; said aloud where there is none.
+/// Every field of a kind with the keys that lead there; `0` stands for an item of an array.
+fn fields(node: &SchemaNode, path: &[String], found: &mut Vec<(Vec<String>, Type)>) {
+    let below =
+        |key: &str| -> Vec<String> { path.iter().cloned().chain([key.to_owned()]).collect() };
+    for (key, child) in &node.properties {
+        found.push((below(key), child.kind));
+        fields(child, &below(key), found);
+    }
+    if let Some(items) = &node.items {
+        fields(items, &below("0"), found);
+    }
+    if let Additional::Each(each) = &node.additional {
+        found.push((below("any"), each.kind));
+        fields(each, &below("any"), found);
+    }
+}
+
+#[test]
+fn every_field_takes_an_expression_and_what_stands_in_place_of_a_value() {
+    let schema = editor_schema();
+    let validator = jsonschema::draft7::new(&schema).expect("a schema");
+    let mut tried = 0;
+    for kind in Registry::get().kinds() {
+        let mut found = Vec::new();
+        fields(kind.root(), &[], &mut found);
+        for (path, of) in found {
+            let mut values = vec![json!("${{ vars.x }}"), json!({ "unset": true })];
+            if path.last().is_some_and(|key| key == "any") {
+                // `{ file = … }` there could be an entry of that name.
+            } else if matches!(of, Type::String | Type::Object) {
+                values.push(json!({ "file": "values/x.yaml" }));
+            }
+            if of == Type::String {
+                values.push(json!({ "imagePolicy": "app:tag", "initial": "1.0.0" }));
+                values.push(json!("x-${{ vars.x }}"));
+            }
+            for value in values {
+                let section = kind.section.split('.').chain(["a"]).map(str::to_owned);
+                let keys: Vec<String> = section.chain(path.iter().cloned()).collect();
+                let file = keys
+                    .iter()
+                    .rev()
+                    .fold(value, |inner, key| match key.as_str() {
+                        "0" => json!([inner]),
+                        key => json!({ key: inner }),
+                    });
+                let faults: Vec<String> = validator
+                    .iter_errors(&file)
+                    .map(|fault| fault.to_string())
+                    .collect();
+                assert!(faults.is_empty(), "{file}: {faults:?}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 1000, "{tried}");
+}
+
+/// The TOML files of the examples and of the real trees.
+fn projects() -> Vec<PathBuf> {
+    let folders = ["examples", "tests/trees"].into_iter().flat_map(|parent| {
+        let entries = fs::read_dir(root().join(parent)).expect("readable");
+        entries.map(|entry| entry.expect("readable").path().join("fluxgen.toml"))
+    });
+    let found: Vec<PathBuf> = folders.filter(|path| path.is_file()).collect();
+    assert!(found.len() >= 4);
+    found
+}
+
+#[test]
+fn the_examples_have_no_faults() {
+    for path in projects() {
+        let text = fs::read_to_string(&path).expect("readable");
+        let faults = faults(&text);
+        assert!(faults.is_empty(), "{}: {faults:#?}", path.display());
+    }
+}
+
+fn works(program: &Path) -> bool {
+    let run = Command::new(program).arg("--version").output();
+    run.is_ok_and(|run| run.status.success())
+}
+
+/// The taplo program: `FLUXGEN_TAPLO`, the one in `PATH`, or PyPI's in a virtual environment of the
+/// tests; said aloud where there is none.
 fn taplo() -> Option<PathBuf> {
+    static TAPLO: OnceLock<Option<PathBuf>> = OnceLock::new();
+    TAPLO.get_or_init(find_taplo).clone()
+}
+
+fn find_taplo() -> Option<PathBuf> {
     let named = env::var_os("FLUXGEN_TAPLO").map(PathBuf::from);
     let program = named.unwrap_or_else(|| PathBuf::from("taplo"));
-    let works = Command::new(&program)
-        .arg("--version")
-        .output()
-        .is_ok_and(|run| run.status.success());
-    if !works {
-        eprintln!(
-            "skipped: no taplo program (PyPI and crates.io have one), so the schema was not tried with it"
-        );
+    if works(&program) {
+        return Some(program);
     }
-    works.then_some(program)
+    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("taplo");
+    let program = venv.join("bin/taplo");
+    if !works(&program) {
+        let made = Command::new("python3")
+            .args(["-m", "venv"])
+            .arg(&venv)
+            .output();
+        if made.is_ok_and(|run| run.status.success()) {
+            let _ = Command::new(venv.join("bin/pip"))
+                .args([
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "taplo==0.9.3",
+                ])
+                .output();
+        }
+    }
+    if !works(&program) {
+        eprintln!(
+            "skipped: taplo is not here and could not be installed, so the schema was not tried with it"
+        );
+        return None;
+    }
+    Some(program)
+}
+
+/// What taplo says of a file, as an editor does that is told its schema.
+fn taplo_check(taplo: &Path, folder: &Path, file: &Path) -> (bool, String) {
+    let schema = folder.join("fluxgen.schema.json");
+    fs::write(&schema, editor_schema_text()).expect("a schema");
+    let run = Command::new(taplo)
+        .current_dir(folder)
+        .args(["check", "--schema"])
+        .arg(format!("file://{}", schema.display()))
+        .arg(file)
+        .output()
+        .expect("taplo runs");
+    let words = String::from_utf8_lossy(&run.stderr).into_owned();
+    (run.status.success(), words)
+}
+
+#[test]
+fn taplo_passes_the_examples() {
+    let Some(taplo) = taplo() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    for path in projects() {
+        let (good, words) = taplo_check(&taplo, folder.path(), &path);
+        assert!(good, "{}: {words}", path.display());
+    }
+}
+
+#[test]
+fn taplo_finds_the_schema_by_the_line_that_the_design_of_a_file_begins_with() {
+    let Some(taplo) = taplo() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let schema = folder.path().join("schemas/fluxgen.schema.json");
+    fs::create_dir(schema.parent().expect("a parent")).expect("made");
+    fs::write(&schema, editor_schema_text()).expect("a schema");
+    let file = folder.path().join("fluxgen.toml");
+    for (key, good) in [("interval", true), ("intervall", false)] {
+        let text =
+            format!("#:schema ./schemas/fluxgen.schema.json\n[kustomizations.a]\n{key} = \"1m\"\n");
+        fs::write(&file, text).expect("a file");
+        let run = Command::new(&taplo)
+            .current_dir(folder.path())
+            .arg("check")
+            .arg(&file)
+            .output();
+        assert_eq!(run.expect("taplo runs").status.success(), good, "{key}");
+    }
 }
 
 #[test]
 fn taplo_passes_a_good_file_and_flags_every_misspelt_key() {
     let Some(taplo) = taplo() else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let schema = folder.path().join("fluxgen.schema.json");
-    fs::write(&schema, editor_schema_text()).expect("a schema");
     let check = |text: &str| {
         let file = folder.path().join("fluxgen.toml");
         fs::write(&file, text).expect("a file");
-        let run = Command::new(&taplo)
-            .current_dir(folder.path())
-            .args(["check", "--schema"])
-            .arg(format!("file://{}", schema.display()))
-            .arg(&file)
-            .output()
-            .expect("taplo runs");
-        (
-            run.status.success(),
-            String::from_utf8_lossy(&run.stderr).into_owned(),
-        )
+        taplo_check(&taplo, folder.path(), &file)
     };
     let (good, words) = check(GOOD);
     assert!(good, "{words}");
