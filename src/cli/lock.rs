@@ -24,10 +24,10 @@ The cache is $XDG_CACHE_HOME/fluxgen/releases. Proxies come from HTTPS_PROXY, AL
 Exit codes: 0 the lock is right and all releases are at hand, 1 the TOML file has faults, 2 could not do it.
 
 Examples:
-  fluxgen lock               after a change of flux.version; commit fluxgen.lock
-  fluxgen lock --update      take what the mirror serves now, though the lock says otherwise
-  fluxgen lock --offline     from the cache and local archives alone
-  fluxgen lock --locked      in a pull-request check: fail if the lock would change")]
+  fluxgen lock             after a change of flux.version
+  fluxgen lock --update    take what the mirror serves now
+  fluxgen lock --offline   from the cache and local archives alone
+  fluxgen lock --locked    in a pull-request check: fail if it would change")]
 pub(super) struct Args {
     /// Fetch again what is locked already, and record what is found
     #[arg(long, conflicts_with_all = ["offline", "locked"])]

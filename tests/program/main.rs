@@ -1,6 +1,7 @@
 //! The program as users meet it: what its commands say, what it writes, and what it survives.
 
 mod folders;
+mod help;
 mod init;
 mod interrupted;
 mod laws;

@@ -27,11 +27,11 @@ use crate::project::Project;
 Exit codes: 0 one tag is picked and it is the expected one, 1 it is not, 2 could not do it.
 
 Examples:
-  fluxgen image test                                 every policy that has `tags`
-  fluxgen image test podinfo --tags 6.4.0 6.5.0      these tags
-  fluxgen image test podinfo --tags tags.txt         one a line, or a JSON list as registries answer
-  crane ls ghcr.io/stefanprodan/podinfo | fluxgen image test podinfo --tags -
-  fluxgen image test podinfo --registry              the tags of the real repository")]
+  fluxgen image test                               every policy with `tags`
+  fluxgen image test podinfo --tags 6.4.0 6.5.0    these tags
+  fluxgen image test podinfo --tags tags.txt       one a line, or a JSON list
+  fluxgen image test podinfo --registry            those of the registry
+  crane ls ghcr.io/stefanprodan/podinfo | fluxgen image test podinfo --tags -")]
 pub(in crate::cli) struct Args {
     /// The policy: NAME or NAMESPACE/NAME; without it, all
     name: Option<String>,
