@@ -35,9 +35,9 @@ There is no --uninstall: run `flux uninstall`, delete the deploy key, and take t
 Examples:
   fluxgen bootstrap --cluster staging --dry-run            the plan alone
   fluxgen bootstrap --cluster staging
-  fluxgen bootstrap --cluster prod --pull-request          where main is protected; run it again after the merge
-  fluxgen bootstrap --cluster prod --age-key age.agekey    with the key that decrypts SOPS files
-  fluxgen bootstrap --cluster prod --rotate                a new deploy key or token")]
+  fluxgen bootstrap --cluster prod --pull-request          once more when merged
+  fluxgen bootstrap --cluster prod --age-key age.agekey    with the key of SOPS
+  fluxgen bootstrap --cluster prod --rotate                a new key or token")]
 pub(super) struct Args {
     /// The cluster, as the TOML file names it
     #[arg(long, value_name = "NAME", required_unless_present = "uninstall")]

@@ -20,7 +20,7 @@ Findings for people go to stderr, other formats to stdout or their file.
 Examples:
   fluxgen check
   fluxgen check --cluster staging
-  fluxgen check --staged                            what is about to be committed
+  fluxgen check --staged         what is about to be committed
   fluxgen check --format json
   fluxgen check --format human --format sarif=fluxgen.sarif")]
 pub(super) struct Args {

@@ -72,6 +72,28 @@ fn every_help_fits_eighty_columns_and_has_examples() {
     }
 }
 
+/// Lines that continue a paragraph have to fit, else their ends are wrapped to lines of their own.
+#[test]
+fn paragraphs_of_the_help_are_broken_where_eighty_columns_end() {
+    let block = regex::Regex::new(r#"after_(?:long_)?help = "\\\n((?s).*?)"\s*\)?\]?"#);
+    let block = block.expect("a pattern");
+    let cli = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
+    let mut seen = 0;
+    for (path, bytes) in super::files(&cli) {
+        let text = String::from_utf8(bytes).expect("UTF-8");
+        for found in block.captures_iter(&text) {
+            seen += 1;
+            let lines: Vec<&str> = found[1].lines().collect();
+            for (at, line) in lines.iter().enumerate() {
+                let is_joined = line.ends_with('\\');
+                let is_alone = is_joined || lines.get(at + 1).is_none_or(|next| next.is_empty());
+                assert!(is_alone || line.chars().count() <= 80, "{path}: {line}");
+            }
+        }
+    }
+    assert!(seen > 10, "{seen}");
+}
+
 #[test]
 fn completions_load_in_the_shells_that_are_here() {
     for (shell, program, check) in [

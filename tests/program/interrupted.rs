@@ -33,10 +33,14 @@ fn a_build_killed_at_two_hundred_moments_leaves_whole_files_and_the_next_one_con
     });
     let folder = project(&sides[0]);
     let clusters = folder.path().join("clusters");
-    let started = Instant::now();
-    succeeds(folder.path(), &["build"]);
     // The moments are spread over as long as a build takes here.
-    let whole = started.elapsed();
+    let timed = |side: usize| {
+        write(folder.path(), "fluxgen.toml", &sides[side]);
+        let started = Instant::now();
+        succeeds(folder.path(), &["build"]);
+        started.elapsed()
+    };
+    let whole = timed(0).min(timed(1)).min(timed(0));
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     let mut interrupted = 0;
     for moment in 0..200_usize {

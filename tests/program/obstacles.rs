@@ -156,7 +156,7 @@ fn a_resource_in_a_file_of_the_users_own_too_is_refused() {
     write(folder.path(), "clusters/staging/mine.yaml", OWN);
     let told = fails(folder.path(), 1, &["check"]);
     assert!(
-        told.contains("`clusters/staging/mine.yaml` defines Kustomization flux-system/apps too"),
+        told.contains("`clusters/staging/mine.yaml` defines it too"),
         "{told}"
     );
     assert!(

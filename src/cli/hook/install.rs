@@ -10,14 +10,16 @@ use crate::project;
 /// Put the check of this project into the repository's pre-commit hook
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The hook goes where git looks for it: `core.hooksPath` and linked worktrees are respected. A hook
-that is there already is kept, and runs first; `fluxgen hook uninstall` puts it back as it was.
+The hook goes where git looks for it: `core.hooksPath` and linked worktrees are
+respected. A hook that is there already is kept, and runs first; `fluxgen hook
+uninstall` puts it back as it was.
 
-With pre-commit (https://pre-commit.com), use the hooks `fluxgen-check` and `fluxgen-build` instead.
+With pre-commit (https://pre-commit.com), use the hooks `fluxgen-check` and
+`fluxgen-build` instead.
 
 Examples:
   fluxgen hook install
-  fluxgen -C fleet hook install      a project in a folder of the repository")]
+  fluxgen -C fleet hook install      a project in a folder")]
 pub(super) struct Args {}
 
 pub(super) fn run(place: &Place, _args: &Args) -> anyhow::Result<Status> {

@@ -13,12 +13,13 @@ const MOST_NAMED: usize = 10;
 /// Check what is staged, and that the staged trees are built from it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-This is what the installed hook calls, and what another program's hook may call. It reads git's
-index alone, so what is not staged neither hides a fault nor makes one.
+This is what the installed hook calls, and what another program's hook may
+call. It reads git's index alone, so what is not staged neither hides a fault
+nor makes one.
 
 Examples:
   fluxgen hook run
-  fluxgen hook run --build     also build, where the staged trees are not what the TOML file gives")]
+  fluxgen hook run --build     also build, where the staged trees are old")]
 pub(super) struct Args {
     /// Build the trees where the staged ones are old; fails all the same, until they are staged
     #[arg(long)]

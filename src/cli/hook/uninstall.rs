@@ -8,8 +8,9 @@ use crate::project;
 /// Take fluxgen out of the repository's pre-commit hook
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A hook that was there before is put back as it was. Where the hook checks several projects, only
-this one's check goes; called where no project is, all of it goes.
+A hook that was there before is put back as it was. Where the hook checks
+several projects, only this one's check goes; called where no project is, all
+of it goes.
 
 Examples:
   fluxgen hook uninstall")]
