@@ -13,13 +13,14 @@ use crate::graph::{dot, mermaid, pictures};
 /// refers to the one that is meant, and names the field. Clusters whose graphs are the same share one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-JSON is { version, graphs }, each graph as in schemas/report.schema.json: the names of its clusters,
-its nodes (object, external), and edges between nodes by their place in that list (from, to, field).
+JSON is { version, graphs }, each graph as in schemas/report.schema.json: the
+names of its clusters, its nodes (object, external), and edges between nodes by
+their place in that list (from, to, field).
 
 Examples:
-  fluxgen graph                                    for a Markdown file, in a block of `mermaid`
+  fluxgen graph               for a block of `mermaid` in a Markdown file
   fluxgen graph --cluster staging --format dot | dot -Tsvg -o staging.svg
-  fluxgen graph --format json | jq '.graphs[].nodes[] | select(.external).object'")]
+  fluxgen graph --format json | jq '.graphs[].nodes[].object'")]
 pub(super) struct Args {
     /// Only this cluster; may be repeated
     #[arg(long, value_name = "NAME")]

@@ -25,8 +25,9 @@ use crate::upgrade::{downgrades, judge};
 /// tree is written.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 nothing breaks, 1 something does or has to be looked at, 2 could not do it. With 1 the version
-is raised all the same, but for a downgrade; `git checkout` of the TOML file takes it back.
+Exit codes: 0 nothing breaks, 1 something does or has to be looked at, 2 could
+not do it. With 1 the version is raised all the same, but for a downgrade; `git
+checkout` of the TOML file takes it back.
 
 Examples:
   fluxgen upgrade --to 2.9.4 --dry-run            only say what breaks
