@@ -2,9 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use fluxgen::image::reference::Repository;
@@ -254,6 +254,43 @@ impl Drop for Registry {
     }
 }
 
+/// Debian's `docker-registry`: the installed one, or that of its package, which is unpacked beside the tests.
+fn program() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        let runs = |program: &Path| {
+            let command = Command::new(program).arg("--version").output();
+            command.is_ok_and(|output| output.status.success())
+        };
+        let installed = PathBuf::from("docker-registry");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docker-registry");
+        let unpacked = folder.join("usr/bin/docker-registry");
+        if let Some(program) = [installed, unpacked.clone()]
+            .into_iter()
+            .find(|it| runs(it))
+        {
+            return Some(program);
+        }
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let script =
+            "timeout 120 apt-get download docker-registry && dpkg-deb -x docker-registry_*.deb .";
+        let fetched = Command::new("sh")
+            .args(["-c", script])
+            .current_dir(&folder)
+            .output();
+        match fetched {
+            Ok(output) if output.status.success() && runs(&unpacked) => Some(unpacked),
+            _ => {
+                eprintln!(
+                    "skipped: docker-registry is not installed, and apt-get has none to unpack"
+                );
+                None
+            }
+        }
+    });
+    found.as_deref()
+}
+
 impl Registry {
     /// Starts `docker-registry` with the user `me` and the password `correct horse`; none where it is not installed.
     fn start(folder: &Path) -> Option<Self> {
@@ -272,19 +309,13 @@ impl Registry {
             users.display()
         );
         std::fs::write(&config, text).expect("a file");
-        let process = Command::new("docker-registry")
+        let process = Command::new(program()?)
             .arg("serve")
             .arg(&config)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn();
-        let process = match process {
-            Ok(process) => process,
-            Err(error) => {
-                eprintln!("skipped: docker-registry: {error}");
-                return None;
-            }
-        };
+            .spawn()
+            .expect("docker-registry starts");
         let registry = Self { process, host };
         let deadline = Instant::now() + Duration::from_secs(20);
         while TcpStream::connect(&registry.host).is_err() {
@@ -395,6 +426,9 @@ fn the_tags_of_a_real_registry_are_listed() {
     );
 }
 
+/// Makes a project's image one without `insecure`.
+const SECURE: &str = "# TLS alone";
+
 /// `fluxgen image test --registry` of a project whose image is `image`.
 fn image_test(
     folder: &Path,
@@ -402,16 +436,23 @@ fn image_test(
     more: &str,
     config: &str,
 ) -> (Option<i32>, String, String) {
+    let insecure = more != SECURE;
     let text = format!(
         "[repo]\nurl = \"ssh://git@github.com/acme/fleet\"\n[flux]\nversion = \"2.9.4\"\n\
          componentsExtra = [\"image-reflector-controller\", \"image-automation-controller\"]\n[clusters.staging]\n\
-         [images.app]\nimage = \"{image}\"\ninsecure = true\npolicy.semver.range = \"1.x\"\n{more}\n"
+         [images.app]\nimage = \"{image}\"\ninsecure = {insecure}\npolicy.semver.range = \"1.x\"\n{more}\n"
     );
     std::fs::write(folder.join("fluxgen.toml"), text).expect("written");
     std::fs::create_dir_all(folder.join("docker")).expect("made");
     std::fs::write(folder.join("docker/config.json"), config).expect("written");
+    let path = std::env::var("PATH").unwrap_or_default();
     let output = Command::new(env!("CARGO_BIN_EXE_fluxgen"))
         .env("DOCKER_CONFIG", folder.join("docker"))
+        // Credential helpers of a test's own stand beside the config file.
+        .env(
+            "PATH",
+            format!("{}:{path}", folder.join("docker").display()),
+        )
         .arg("-C")
         .arg(folder)
         .args(["image", "test", "app", "--registry"])
@@ -463,6 +504,90 @@ fn a_policy_is_tried_on_the_tags_of_a_real_registry_less_those_it_excludes() {
         errors.contains("wants credentials") && errors.contains("docker login"),
         "{errors}"
     );
+}
+
+/// A program in the folder that `image_test` takes helpers from.
+fn helper(folder: &Path, name: &str, script: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = folder
+        .join("docker")
+        .join(format!("docker-credential-{name}"));
+    std::fs::create_dir_all(folder.join("docker")).expect("made");
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("made runnable");
+}
+
+#[test]
+fn credential_helpers_of_the_docker_config_are_asked_for_the_host() {
+    let host = serve(|head, _| {
+        match head
+            .to_ascii_lowercase()
+            .contains("authorization: basic bwu6chc=")
+        {
+            true => ok(r#"{"tags": ["1.0.0"]}"#),
+            false => (
+                401,
+                vec![r#"WWW-Authenticate: Basic realm="x""#.into()],
+                String::new(),
+            ),
+        }
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    let image = format!("{host}/acme/app");
+    let knows = format!(
+        "[ \"$1\" = get ] && [ \"$(cat)\" = {host} ] && echo '{{\"Username\": \"me\", \"Secret\": \"pw\"}}'"
+    );
+    helper(root, "knows", &knows);
+    helper(
+        root,
+        "empty",
+        "cat > /dev/null; echo 'credentials not found in native keychain'; exit 1",
+    );
+    helper(
+        root,
+        "broken",
+        "cat > /dev/null; echo 'the keychain is locked'; exit 1",
+    );
+    for config in [
+        format!(r#"{{"credHelpers": {{"{host}": "knows"}}, "credsStore": "broken"}}"#),
+        r#"{"credsStore": "knows"}"#.to_owned(),
+        // What stands in the file itself comes before the store.
+        format!(r#"{{"auths": {{"{host}": {{"auth": "bWU6cHc="}}}}, "credsStore": "broken"}}"#),
+        // An empty entry says that the store has it.
+        format!(r#"{{"auths": {{"{host}": {{}}}}, "credsStore": "knows"}}"#),
+    ] {
+        let (code, out, errors) = image_test(root, &image, "", &config);
+        assert_eq!(code, Some(0), "{config}: {errors}");
+        assert!(out.contains("latest: 1.0.0\n"), "{out}");
+    }
+    for (store, words) in [
+        ("empty", "wants credentials"),
+        (
+            "broken",
+            "`docker-credential-broken` failed: the keychain is locked",
+        ),
+        ("absent", "`docker-credential-absent`"),
+    ] {
+        let config = format!(r#"{{"credsStore": "{store}"}}"#);
+        let (code, _, errors) = image_test(root, &image, "", &config);
+        assert_eq!(code, Some(2), "{errors}");
+        assert!(errors.contains(words), "{words}: {errors}");
+    }
+}
+
+#[test]
+fn a_registry_without_tls_is_asked_only_where_it_is_said_to_be_insecure_or_local() {
+    let host = serve(|_, _| ok(r#"{"tags": ["1.0.0"]}"#));
+    let port = host.rsplit_once(':').expect("a port").1;
+    let folder = tempfile::tempdir().expect("a folder");
+    // An address of this machine that does not look like one.
+    let image = format!("127.1:{port}/acme/app");
+    let (code, _, errors) = image_test(folder.path(), &image, "", "{}");
+    assert_eq!(code, Some(0), "{errors}");
+    let (code, _, errors) = image_test(folder.path(), &image, SECURE, "{}");
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(errors.contains("set `insecure = true`"), "{errors}");
 }
 
 #[test]
