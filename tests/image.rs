@@ -738,6 +738,67 @@ fn a_misspelled_initial_is_an_error_and_a_charts_own_value_is_none() {
 }
 
 #[test]
+fn labels_and_annotations_can_be_marked_too() {
+    let mark = marked(":tag", "\"1.0.0\"");
+    let set = "[sets.service]\ninputs = [{ name = \"cart\" }]\n[sets.service.images.\"apps/${{ inputs.name }}\"]\nimage = \"ghcr.io/acme/${{ inputs.name }}\"\npolicy.semver.range = \"1.x\"\n[sets.service.kustomizations.\"${{ inputs.name }}\"]\npath = \"./a\"\npostBuild.substitute.TAG = { imagePolicy = \"apps/${{ inputs.name }}:tag\", initial = \"1.0.0\" }\n";
+    let folder = small(&format!(
+        "{set}labels.\"app.kubernetes.io/version\" = {mark}\nannotations.a = {mark}\n"
+    ));
+    let root = folder.path();
+    done(root, &["build"]);
+    let path = "clusters/prod/kustomizations/cart.yaml";
+    let text = read(root, path);
+    for line in [
+        "app.kubernetes.io/version: \"1.0.0\" # {\"$imagepolicy\": \"flux-system:podinfo:tag\"}",
+        "a: \"1.0.0\" # {\"$imagepolicy\": \"flux-system:podinfo:tag\"}",
+        "TAG: \"1.0.0\" # {\"$imagepolicy\": \"apps:cart:tag\"}",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    edit(root, path, "1.0.0", "1.2.0");
+    assert_eq!(done(root, &["diff"]), "");
+}
+
+#[test]
+fn a_mark_that_names_no_policy_is_an_error_at_its_place() {
+    for (mark, words) in [
+        (
+            "{ imagePolicy = 5, initial = \"1\" }",
+            "`imagePolicy` must be a string",
+        ),
+        (
+            "{ imagePolicy = \"\", initial = \"1\" }",
+            "`` names no policy",
+        ),
+        (
+            "{ imagePolicy = \"a/b/c\", initial = \"1\" }",
+            "`a/b/c` names no policy",
+        ),
+        (
+            "{ imagePolicy = \"a:name:tag\", initial = \"1\" }",
+            "`name:tag` is no part of an image",
+        ),
+        (
+            "{ imagePolicy = \"podinfo\" }",
+            "a marked value needs `initial`",
+        ),
+        (
+            "{ imagePolicy = \"podinfo\", initial = [\"1\"] }",
+            "`initial` must be a scalar",
+        ),
+    ] {
+        let folder = small(&config_map("apps/a", &format!("data.a = {mark}")));
+        let output = fluxgen(folder.path(), &["build"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{mark}: {said}");
+        assert!(
+            said.contains(words) && said.contains("fluxgen.toml:"),
+            "{words}: {said}"
+        );
+    }
+}
+
+#[test]
 fn a_value_that_is_kept_though_the_policy_cannot_have_picked_it_is_told_by_build() {
     let folder = project(PROJECT);
     let root = folder.path();

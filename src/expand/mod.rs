@@ -715,7 +715,13 @@ impl<'a, 'd> Expanding<'a, 'd> {
                 if let Some(node) = node {
                     let entry = Entry {
                         key: node.span,
-                        node: sorted_strings(node.clone()),
+                        node: match &node.value {
+                            Value::Table(table) => {
+                                Node::new(filling.free(table.clone()), node.span)
+                            }
+                            // `validate` refuses it.
+                            _ => node.clone(),
+                        },
                     };
                     metadata.insert(key, entry);
                 }
@@ -874,17 +880,4 @@ fn known_fields(table: &Table, roots: &[&SchemaNode]) -> Table {
         })
         .map(|(key, entry)| (key.to_owned(), entry.clone()))
         .collect()
-}
-
-/// Labels or annotations in the order of their names; another type is left for `validate` to refuse.
-fn sorted_strings(node: Node) -> Node {
-    let span = node.span;
-    match node.value {
-        Value::Table(table) => {
-            let mut entries: Vec<(String, Entry)> = table.into_iter().collect();
-            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-            Node::new(entries.into_iter().collect::<Table>(), span)
-        }
-        value => Node::new(value, span),
-    }
 }

@@ -339,7 +339,13 @@ impl Filling<'_> {
     fn mark(&mut self, node: &Node) -> Option<Node> {
         let table = node.as_table()?;
         let policy = table.get("imagePolicy")?;
-        let text = policy.as_str()?;
+        let Some(text) = policy.as_str() else {
+            if table.len() == 2 && table.contains("initial") {
+                self.diagnostics
+                    .push(wrong_type("imagePolicy", policy, "a string"));
+            }
+            return None;
+        };
         const KEYS: [&str; 2] = ["imagePolicy", "initial"];
         let others: Vec<&str> = table.keys().filter(|key| !KEYS.contains(key)).collect();
         if let Some(other) = others.first() {
@@ -370,6 +376,13 @@ impl Filling<'_> {
         }
         let (namespace, name) = split_key(key);
         let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
+        if name.is_empty() || namespace.is_empty() || name.contains(['/', '"', '\\', '\n']) {
+            self.diagnostics.push(
+                Diagnostic::error("wrong-value", format!("`{text}` names no policy"))
+                    .at(policy.span, "")
+                    .with_help("write `NAME` or `NAMESPACE/NAME`, perhaps with `:tag`, `:name` or `:digest`"),
+            );
+        }
         let part = part.map_or(String::new(), |part| format!(":{part}"));
         let initial = match table.get("initial") {
             Some(initial) if matches!(initial.value, Value::Table(_) | Value::Array(_)) => {

@@ -68,8 +68,8 @@ fn table(owned: &[Owned<'_>]) -> String {
             owned.marker.replacen(':', "/", 1),
             owned.cluster.to_owned(),
             format!("{} {}", owned.resource, owned.field),
-            shown(owned.initial),
-            current,
+            in_a_line(&shown(owned.initial)),
+            in_a_line(&current),
         ]);
     }
     let mut widths = [0; 5];
@@ -88,4 +88,9 @@ fn table(owned: &[Owned<'_>]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// A text of several lines would break the table.
+fn in_a_line(text: &str) -> String {
+    text.replace('\n', "\\n")
 }

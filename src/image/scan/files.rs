@@ -138,6 +138,7 @@ pub(crate) fn yaml_files(
         };
         found.kind == EntryKind::File && is_yaml(&found.path) && (ignored.is_empty() || !is_below())
     });
+    found.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }
 
