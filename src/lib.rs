@@ -8,6 +8,7 @@ pub mod bootstrap;
 pub mod build;
 pub mod check;
 pub mod cli;
+pub(crate) mod commit;
 pub mod compare;
 pub mod diagnostic;
 pub mod emit;

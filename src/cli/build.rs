@@ -3,21 +3,30 @@
 use camino::Utf8PathBuf;
 use indexmap::IndexMap;
 
+use super::pending::Pending;
 use super::{Place, Status, print, tell};
+use crate::commit::Committer;
 use crate::diagnostic::Diagnostics;
+use crate::files::folder_of;
 use crate::install::Mode;
+use crate::project;
 use crate::tree::{self, CLUSTERS, Plan};
 
 /// Write clusters/<name> for every cluster
 #[derive(Debug, Default, clap::Args)]
 #[command(after_help = "\
+A commit holds the generated files that are not as in HEAD, and fluxgen.lock.
+What else is staged stays staged and out of it. It is yours, and signed where
+git is set to sign; git's hooks are not run.
+
 Examples:
   fluxgen build                          every cluster
   fluxgen build --cluster staging        one cluster
   fluxgen build --dry-run                say what would be written
   fluxgen build --offline --locked       in a pull-request check
   fluxgen build --adopt clusters/staging/apps.yaml
-  fluxgen build --adopt clusters/staging/flux-system")]
+  fluxgen build --adopt clusters/staging/flux-system
+  fluxgen build --commit -m \"staging: podinfo 6.6\"")]
 pub(super) struct Args {
     /// Only this cluster; may be repeated
     #[arg(long, value_name = "NAME")]
@@ -35,6 +44,12 @@ pub(super) struct Args {
     /// Fail rather than change the lock
     #[arg(long)]
     locked: bool,
+    /// Commit the generated files
+    #[arg(long, requires = "message", conflicts_with = "dry_run")]
+    commit: bool,
+    /// The message of the commit; several are paragraphs
+    #[arg(short, long, value_name = "MESSAGE", requires = "commit")]
+    message: Vec<String>,
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
@@ -42,6 +57,13 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         (true, _) => Mode::Offline,
         (false, true) => Mode::Locked,
         (false, false) => Mode::Online,
+    };
+    let committer = match args.commit {
+        true => {
+            let config = project::find(&place.directory, place.config.as_deref())?;
+            Some(Committer::open(&folder_of(&config), &args.message)?)
+        }
+        false => None,
     };
     // Before anything is read, so that what is read is what stands there when it is written.
     let _turn = match args.dry_run {
@@ -75,6 +97,15 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         releases.prune();
     }
     releases.check_locked().map_err(super::refusal)?;
+    let tree = project.built.as_ref().and_then(|built| built.tree.as_ref());
+    let pending = match (&committer, tree) {
+        (Some(committer), Some(tree)) => {
+            let pending = Pending::find(&project, tree)?;
+            committer.check(&pending.with_lock(&releases))?;
+            Some((committer, pending))
+        }
+        _ => None,
+    };
     if !args.dry_run {
         releases.save().map_err(super::refusal)?;
         plan.carry_out(&project.root)?;
@@ -95,6 +126,15 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         out.push_str(&format!("write {}\n", releases.lock_file()));
     }
     print(&out)?;
+    if let Some((committer, pending)) = pending {
+        print(&pending.commit(committer, &releases)?)?;
+        if pending.differs(&project.config) {
+            eprintln!(
+                "note: `{}` has changes that are not in HEAD",
+                project.config
+            );
+        }
+    }
     let is_pending = args.dry_run && (!plan.is_empty() || releases.is_changed());
     Ok(if is_pending {
         Status::Found

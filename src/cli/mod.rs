@@ -14,6 +14,7 @@ mod init;
 mod lock;
 mod man;
 mod output;
+mod pending;
 mod schema;
 mod upgrade;
 
