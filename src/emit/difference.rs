@@ -92,34 +92,34 @@ mod tests {
 
     #[test]
     fn the_first_difference_is_told_with_its_line() {
-        let wanted = read("kind: A\nspec:\n  list:\n  - name: a\n    x: 1\n  y: 2\n");
+        let wanted = read("kind: A\nspec:\n  list:\n  - name: a\n    x: 1\n  count: 2\n");
         for (made, what, line) in [
             // a key too many, at the top and inside
             (
-                "kind: A\nspec:\n  list:\n  - name: a\n    x: 1\n  y: 2\nextra: 1\n",
+                "kind: A\nspec:\n  list:\n  - name: a\n    x: 1\n  count: 2\nextra: 1\n",
                 "`extra` is not in the resource",
                 7,
             ),
             (
-                "kind: A\nspec:\n  list:\n  - name: a\n    z: 1\n    x: 1\n  y: 2\n",
+                "kind: A\nspec:\n  list:\n  - name: a\n    z: 1\n    x: 1\n  count: 2\n",
                 "`spec.list.z` is not in the resource",
                 5,
             ),
             // another value
             (
-                "kind: A\nspec:\n  list:\n  - name: a\n    x: 1\n  y: 3\n",
-                "`spec.y` has another value",
+                "kind: A\nspec:\n  list:\n  - name: a\n    x: 1\n  count: 3\n",
+                "`spec.count` has another value",
                 6,
             ),
             (
-                "kind: \"yes\"\nspec:\n  list:\n  - name: a\n    x: 1\n  y: 2\n",
+                "kind: \"yes\"\nspec:\n  list:\n  - name: a\n    x: 1\n  count: 2\n",
                 "`kind` has another value",
                 1,
             ),
             // a key that is gone
             (
                 "kind: A\nspec:\n  list:\n  - name: a\n    x: 1\n",
-                "`spec.y` is missing",
+                "`spec.count` is missing",
                 2,
             ),
         ] {
