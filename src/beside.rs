@@ -8,11 +8,12 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::emit::{ClusterTree, Tree};
+use crate::emit::{ClusterTree, Tree, header};
 use crate::expand::include::normalize;
+use crate::files::{EntryKind, Snapshot};
 use crate::node::Node;
 use crate::source::Span;
-use crate::tree::{CLUSTERS, Existing, File};
+use crate::tree::{CLUSTERS, Existing, File, LARGEST_FOREIGN};
 use crate::yaml;
 
 /// The names that kustomize finds its file by.
@@ -35,6 +36,56 @@ pub(crate) fn check(
             left_out(cluster, name, bytes, diagnostics);
         }
     }
+}
+
+/// Trees that this TOML file made for clusters which it does not name any more.
+pub(crate) fn left_over(
+    snapshot: &Snapshot,
+    config: &str,
+    clusters: &[String],
+    diagnostics: &mut Diagnostics,
+) -> std::io::Result<()> {
+    let entries = snapshot.files().list(&snapshot.from_root(CLUSTERS))?;
+    let ours = header(config);
+    let is_ours = |path: &str| -> std::io::Result<bool> {
+        let file = path.ends_with(".yaml") || path.ends_with(".yml");
+        let bytes = match file {
+            true => snapshot.read_own(path, LARGEST_FOREIGN)?,
+            false => None,
+        };
+        Ok(bytes.is_some_and(|bytes| bytes.starts_with(ours.as_bytes())))
+    };
+    for entry in entries.unwrap_or_default() {
+        if entry.kind != EntryKind::Folder || clusters.contains(&entry.name) {
+            continue;
+        }
+        let folder = format!("{CLUSTERS}/{}", entry.name);
+        let mut made = false;
+        for found in snapshot.walk(&folder) {
+            let (path, found) = found?;
+            made = found.kind == EntryKind::File && is_ours(&path).unwrap_or_default();
+            if made {
+                break;
+            }
+        }
+        if made {
+            diagnostics.push(
+                Diagnostic::warning(
+                    "left-over-tree",
+                    format!(
+                        "`{folder}` was generated, but no cluster is named `{}`",
+                        entry.name
+                    ),
+                )
+                .with_note("a cluster that still syncs the folder goes on applying it")
+                .with_help(format!(
+                    "remove the folder when the cluster is gone, or add `[clusters.{}]`",
+                    entry.name
+                )),
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Whether Flux takes a file of a tree as it stands: no folder on the way to it has a kustomize file.

@@ -251,6 +251,14 @@ must stay in that folder, keep out of `flux-system`, end in `.yaml` or `.yml`, a
 another path only in case. Resources with one path share the file.",
     ),
     of_stage(
+        "left-over-tree",
+        "a folder holds the generated files of a cluster that is gone",
+        "\
+No cluster of that name is in the TOML file, so that no build touches the folder any more. It is not
+removed: a cluster that still syncs it would lose everything. Remove the folder when the cluster is gone;
+if the cluster has another name now, move the folder first and let the cluster sync the new path.",
+    ),
+    of_stage(
         "missing-field",
         "a required field is not set",
         "\
@@ -510,7 +518,11 @@ mod tests {
     fn every_code_that_a_message_carries_has_a_page() {
         let code = Regex::new(r#"Diagnostic::(?:error|warning|note)\(\s*"([a-z0-9-]+)""#)
             .expect("a pattern");
+        // `let code = if … { "one" } else { "other" };`
+        let chosen = Regex::new(r"(?s)let code = .*?;").expect("a pattern");
+        let name = Regex::new(r#""([a-z0-9]+(?:-[a-z0-9]+)*)""#).expect("a pattern");
         let mut missing = BTreeSet::new();
+        let mut seen = 0;
         let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
         for entry in walkdir::WalkDir::new(sources) {
             let path = entry.expect("an entry").into_path();
@@ -524,13 +536,17 @@ mod tests {
                 .split("#[cfg(test)]\nmod tests")
                 .next()
                 .expect("a first part");
-            for found in code.captures_iter(text) {
+            let chosen: Vec<&str> = chosen.find_iter(text).map(|found| found.as_str()).collect();
+            let written = code.captures_iter(text);
+            for found in written.chain(chosen.iter().flat_map(|text| name.captures_iter(text))) {
+                seen += 1;
                 if page(&found[1]).is_none() {
                     missing.insert(found[1].to_owned());
                 }
             }
         }
         assert!(missing.is_empty(), "{missing:?}");
+        assert!(seen > 100, "{seen}");
     }
 
     #[test]

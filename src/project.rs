@@ -176,6 +176,14 @@ impl Project {
             .par_iter()
             .map(|name| Ok((name.clone(), tree::read(&self.snapshot, name)?)))
             .collect::<std::io::Result<_>>()?;
+        if only.is_empty() {
+            beside::left_over(
+                &self.snapshot,
+                &self.config,
+                &clusters,
+                &mut self.diagnostics,
+            )?;
+        }
         let includes = self.includes(document);
         let templates = templates::read(&self.snapshot, document, &mut self.diagnostics);
         self.run(document, &includes, templates, only, releases);

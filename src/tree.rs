@@ -24,7 +24,7 @@ use crate::source::Sources;
 pub const CLUSTERS: &str = "clusters";
 
 /// The largest file of a user's own that is read for its resources, in bytes.
-const LARGEST_FOREIGN: u64 = 16 * 1024 * 1024;
+pub(crate) const LARGEST_FOREIGN: u64 = 16 * 1024 * 1024;
 
 /// The start and end of the names of files being written.
 const TEMPORARY: (&str, &str) = (".fluxgen-", ".tmp");

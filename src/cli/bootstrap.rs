@@ -144,6 +144,8 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     }
     let releases = std::cell::RefCell::new(releases);
     let write_tree = || {
+        let turn = place.turn();
+        let _turn = turn.map_err(|error| Error::new(format!("{error:#}")))?;
         let written = plan.carry_out(&project.root);
         written.map_err(|error| Error::new(error.to_string()))?;
         let saved = releases.borrow_mut().save();

@@ -117,3 +117,29 @@ fn an_unknown_cluster_gets_the_nearest_in_every_command_that_takes_one() {
         &["build", "--cluster", "prod", "--cluster", "staging"],
     );
 }
+
+#[test]
+fn the_tree_of_a_cluster_that_is_gone_stays_and_is_told() {
+    let folder = project(PROJECT);
+    succeeds(folder.path(), &["build"]);
+    write(folder.path(), "clusters/mine/a.yaml", "a: b\n");
+    write(
+        folder.path(),
+        "fluxgen.toml",
+        PROJECT.replace("[clusters.prod]\n", ""),
+    );
+    let output = super::fluxgen(folder.path(), &["build"]);
+    assert_eq!(output.status.code(), Some(0));
+    let told = super::told(&output);
+    assert!(
+        told.contains("`clusters/prod` was generated, but no cluster is named `prod`"),
+        "{told}"
+    );
+    assert!(!told.contains("mine"), "{told}");
+    assert!(
+        folder
+            .path()
+            .join("clusters/prod/kustomizations/apps.yaml")
+            .exists()
+    );
+}
