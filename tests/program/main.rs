@@ -7,6 +7,7 @@ mod interrupted;
 mod laws;
 mod layout;
 mod obstacles;
+mod readme;
 mod summary;
 
 use std::collections::BTreeMap;
