@@ -31,6 +31,7 @@ pub mod report;
 pub mod repository;
 pub mod resolve;
 pub mod resource;
+pub mod review;
 pub mod rules;
 pub mod schema;
 pub mod settings;

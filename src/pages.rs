@@ -154,6 +154,14 @@ fluxgen knows the API of Flux 2.6, 2.7, 2.8 and 2.9. A newer version is taken fo
 new fields are refused and new rules are not checked. An older version is refused.",
     ),
     of_stage(
+        "hand-edited-tree",
+        "a committed tree was changed by hand",
+        "\
+A file with fluxgen's header changed and the TOML file did not: the next build takes the change back.
+Make it in the TOML file and run `fluxgen build`. Marked image values are the cluster's own and are no
+such change.",
+    ),
+    of_stage(
         "image-automation-branch",
         "an image automation has no branch to push to",
         "\
@@ -313,6 +321,13 @@ Put the credentials into a Secret and name it with `secretRef`; change the passw
 `source = \"git.NAME\"` is the short form of `sourceRef` (of `chartRef` for a chart). Use one of them.",
     ),
     of_stage(
+        "stale-tree",
+        "a committed tree is not what the TOML file gives",
+        "\
+Flux applies what is committed below `clusters/`, not the TOML file. Somebody changed the TOML file and
+did not build, or did not commit what the build wrote. Run `fluxgen build` and commit the trees.",
+    ),
+    of_stage(
         "stored-versions",
         "new CRDs come without API versions that objects may be stored in",
         "\
@@ -364,12 +379,30 @@ unknown field without a word, so it is an error here. `fluxgen explain SECTION` 
 variable that is used in a cluster must be defined there: define it, or correct its name.",
     ),
     of_stage(
+        "unneeded-acknowledgement",
+        "nothing destructive happens to what is acknowledged",
+        "\
+`acknowledge` on a resource, or an entry of `diff.acknowledge`, lets one destructive change through the
+gate. Once that is merged it would let the next one through too. Remove it.",
+    ),
+    of_stage(
         "unreadable-tree",
         "a generated file with marked values cannot be read",
         "\
 A merge may have left a conflict in it. Its marked values belong to the cluster and would be lost if the
 file were built anew. Take one side with `git checkout --ours` or `--theirs` and build: all but the
 marked values is made from the TOML file. To start from `initial`, remove the file.",
+    ),
+    of_stage(
+        "unsafe-rename",
+        "a rename in one step deletes what was applied",
+        "\
+For Flux a Kustomization or HelmRelease of another name is another one: the old one is deleted, and with
+it all that it applied or installed, while the new one starts. `fluxgen plan-rename` writes two steps
+that delete nothing. `check` refuses the single step where `diff.deny` is set and `renamedFrom` says
+that it is a rename; `diff --against` tells of it in any case.
+
+See https://fluxcd.io/flux/faq/#how-can-i-safely-rename-a-flux-kustomization",
     ),
     of_stage(
         "unused-group",

@@ -42,6 +42,8 @@ pub struct Project {
     pub sources: Sources,
     pub diagnostics: Diagnostics,
     pub existing: BTreeMap<String, Existing>,
+    /// Per cluster, the resources in files of the tree that hold marked values.
+    pub standing: BTreeMap<String, Standing>,
     /// Policies whose values in the trees are not kept, as `namespace/name`.
     pub reset: Vec<String>,
     /// `None` where the TOML could not be read at all.
@@ -158,6 +160,7 @@ impl Project {
             sources,
             diagnostics,
             existing: BTreeMap::new(),
+            standing: BTreeMap::new(),
             reset: Vec::new(),
             built: None,
         };
@@ -210,6 +213,7 @@ impl Project {
             reset: self.reset.clone(),
         };
         let mut built = build(document, includes, &foreign, &around, &mut self.diagnostics);
+        self.standing = around.standing;
         if let (Some(tree), false) = (&mut built.tree, only.is_empty()) {
             tree.clusters.retain(|cluster| only.contains(&cluster.name));
         }

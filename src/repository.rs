@@ -1,6 +1,7 @@
 //! The git repository around a project: finds it and the states of it that are compared, and says in
 //! a user's words what is in the way. It reads; nothing is checked out, and no network is used.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -22,6 +23,14 @@ pub struct Revision {
     pub name: String,
     pub commit: Oid,
     tree: Oid,
+}
+
+/// What a commit is compared with.
+#[derive(Debug, Clone, Copy)]
+pub enum Head<'a> {
+    WorkingTree,
+    Index,
+    Commit(&'a Revision),
 }
 
 /// Why a state of the repository cannot be read.
@@ -89,6 +98,10 @@ impl RepositoryError {
                     false => format!(", then compare with `{remote}/{branch}`"),
                 };
                 format!("fetch it with `{fetch}`{then}")
+            }
+            Self::NoRevision { name, .. } if name.contains(['~', '^']) => {
+                let base = name.split(['~', '^']).next().unwrap_or_default();
+                format!("`git log --oneline {base}` lists what comes before it")
             }
             Self::NoRevision { .. } => {
                 "`git branch --all` and `git tag` list what there is".to_owned()
@@ -169,13 +182,7 @@ impl Repository {
 
     /// The project as it is staged.
     pub fn staged(&self) -> Result<Snapshot, RepositoryError> {
-        let index = {
-            let repository = self.objects.repository();
-            match index_of_git(&repository) {
-                Some(path) => git2::Index::open(&path)?,
-                None => repository.index()?,
-            }
-        };
+        let index = self.index(&self.objects.repository())?;
         let conflict = index.iter().find(|entry| (entry.flags >> 12) & 3 != 0);
         if let Some(entry) = conflict {
             let path = String::from_utf8_lossy(&entry.path).into_owned();
@@ -204,12 +211,86 @@ impl Repository {
         })
     }
 
+    /// Whether anything differs between a commit and a later state, but for one folder of the project's.
+    /// Untracked files count. Where it cannot be told, it does.
+    pub fn differs_outside(
+        &self,
+        (base, before): (&Revision, &Snapshot),
+        (head, after): (Head<'_>, &Snapshot),
+        except: &str,
+    ) -> bool {
+        // The folder may hold a hundred thousand files: nobody looks into it.
+        let except = before.from_root(except);
+        let mut names = BTreeSet::new();
+        for snapshot in [before, after] {
+            names.extend(beside(snapshot, &except));
+        }
+        if names.is_empty() {
+            return false;
+        }
+        let mut options = git2::DiffOptions::new();
+        options
+            .disable_pathspec_match(true)
+            .include_untracked(true)
+            .ignore_submodules(true);
+        for name in &names {
+            options.pathspec(name);
+        }
+        let repository = self.objects.repository();
+        let mut differs = || -> Result<bool, git2::Error> {
+            let options = Some(&mut options);
+            let tree = repository.find_tree(base.tree)?;
+            let diff = match head {
+                Head::WorkingTree => {
+                    repository.diff_tree_to_workdir_with_index(Some(&tree), options)?
+                }
+                Head::Index => {
+                    let index = self.index(&repository)?;
+                    repository.diff_tree_to_index(Some(&tree), Some(&index), options)?
+                }
+                Head::Commit(revision) => {
+                    let other = repository.find_tree(revision.tree)?;
+                    repository.diff_tree_to_tree(Some(&tree), Some(&other), options)?
+                }
+            };
+            Ok(diff.deltas().len() > 0)
+        };
+        differs().unwrap_or(true)
+    }
+
+    fn index(&self, repository: &git2::Repository) -> Result<git2::Index, git2::Error> {
+        match index_of_git(repository) {
+            Some(path) => git2::Index::open(&path),
+            None => repository.index(),
+        }
+    }
+
     /// How many commits `a` has that are not in `b`; 0 where that cannot be told.
     pub fn ahead(&self, a: &Revision, b: &Revision) -> usize {
         let repository = self.objects.repository();
         let counts = repository.graph_ahead_behind(a.commit, b.commit);
         counts.map_or(0, |(ahead, _)| ahead)
     }
+}
+
+/// What is beside a folder, at its level and at all above.
+fn beside(snapshot: &Snapshot, except: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut folder = String::new();
+    for part in except.split('/') {
+        let prefix = match folder.as_str() {
+            "" => String::new(),
+            folder => format!("{folder}/"),
+        };
+        let entries = snapshot.files().list(&folder).ok().flatten();
+        for entry in entries.unwrap_or_default() {
+            if entry.name != part && entry.name != ".git" {
+                names.insert(format!("{prefix}{}", entry.name));
+            }
+        }
+        folder = format!("{prefix}{part}");
+    }
+    names
 }
 
 /// The top folder of the repository around a folder, found without opening it.

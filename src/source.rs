@@ -93,6 +93,11 @@ impl Sources {
         FileId(u32::try_from(self.files.len() - 1).expect("a run has fewer than 2^32 files"))
     }
 
+    /// The text that was added first: the TOML file's.
+    pub fn first(&self) -> Option<&Source> {
+        self.files.first()
+    }
+
     /// The text that `file` names; `None` for built-in values.
     pub fn get(&self, file: FileId) -> Option<&Source> {
         self.files.get(file.0 as usize)

@@ -7,10 +7,12 @@ use super::{Place, Status};
 use crate::compare::report::{
     ClusterSummary, Command, Presence, Report, Side, SideState, SideSummary,
 };
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::project::Project;
 use crate::report::problems;
-use crate::tree;
+use crate::repository::Repository;
+use crate::review::{declares_renames, unsafe_renames};
+use crate::tree::{self, CLUSTERS, Plan};
 
 /// Do everything that build does, short of writing
 #[derive(Debug, clap::Args)]
@@ -42,14 +44,18 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     };
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
     if let Some(tree) = project.built.as_ref().and_then(|built| built.tree.as_ref()) {
-        tree::plan(
+        let plan = tree::plan(
             tree,
             &project.existing,
             &project.config,
             &[],
             &mut diagnostics,
         );
+        if args.staged {
+            diagnostics.extend(stale(&project, &plan));
+        }
     }
+    diagnostics.extend(renamed_in_one_step(&project)?);
     crate::image::scan::scan(&mut project, &mut diagnostics);
     if !diagnostics.has_errors() {
         diagnostics.tell_unused_ignores(|_| true);
@@ -64,12 +70,48 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let folder = Utf8Path::new(project.snapshot.folder());
     report.problems = problems(&found, &project.sources, Side::Head, folder);
     report.count();
-    args.output.write(&report, &found, &project.sources)?;
+    args.output
+        .write(&report, &found, &project.sources, false)?;
     Ok(if has_errors {
         Status::Found
     } else {
         Status::Done
     })
+}
+
+/// What is staged is committed as it is: files that a build would change are told.
+fn stale(project: &Project, plan: &Plan) -> Option<Diagnostic> {
+    let mut paths = plan.clusters.iter().flat_map(|cluster| {
+        let written = cluster.write.iter().map(|(path, _)| path.as_ref());
+        let all = written.chain(cluster.remove.iter().map(String::as_str));
+        all.map(|path| format!("{CLUSTERS}/{}/{path}", cluster.name))
+    });
+    let first = project.snapshot.from_root(&paths.next()?);
+    let message = match 1 + paths.count() {
+        1 => format!("`{first}` is not staged as the TOML file gives it"),
+        count => format!(
+            "{count} files are not staged as the TOML file gives them, `{first}` among them"
+        ),
+    };
+    let help = "run `fluxgen build` and `git add` what it writes";
+    Some(Diagnostic::warning("stale-tree", message).with_help(help))
+}
+
+/// The renames of a project whose gate is on, held against what is committed. Without a commit there is
+/// nothing that Flux could have applied.
+pub(super) fn renamed_in_one_step(project: &Project) -> anyhow::Result<Vec<Diagnostic>> {
+    if !declares_renames(project) {
+        return Ok(Vec::new());
+    }
+    let Ok(repository) = Repository::around(&project.root) else {
+        return Ok(Vec::new());
+    };
+    let Ok(revision) = repository.revision("HEAD") else {
+        return Ok(Vec::new());
+    };
+    let config = project.root.join(&project.config);
+    let base = Project::read(repository.at(&revision), &config, &[], None, &[])?;
+    Ok(base.map_or_else(Vec::new, |base| unsafe_renames(&base, project)))
 }
 
 /// A report without its problems.

@@ -1,90 +1,91 @@
 //! `fluxgen diff`
 
-use std::fmt::Write as _;
+use super::output::Output;
+use super::{Place, Status, review, unified};
+use crate::compare::report::{Command, Severity};
 
-use similar::TextDiff;
-
-use super::{Place, Status, print, tell};
-use crate::tree::{self, CLUSTERS, Existing, File};
-
-/// Show what build would change in the trees, as a unified diff
+/// Show what build would change in the trees, or what a change of the TOML file makes Flux do
+///
+/// Without --against: the files that build would write, as a unified diff; exits with 1 where there are any.
+///
+/// With --against: both sides are compiled, and their resources are compared: what is created, changed,
+/// renamed and deleted in which clusters, and what the controllers will do when it is merged. Differences
+/// are no failure: it exits with 1 where the head has errors or a finding is denied, by --deny or by
+/// `diff.deny` of either side's TOML file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exits with 1 where there are differences.
+Exit codes: 0 nothing to tell or, with --against, nothing denied; 1 differences without --against or with
+--exit-code, errors, denied findings; 2 could not do it.
 
 Examples:
-  fluxgen diff
-  fluxgen diff --cluster staging --stat")]
+  fluxgen diff                                     what build would write
+  fluxgen diff --cluster staging --stat
+  fluxgen diff --against main                      the working tree against a branch
+  fluxgen diff --against main --merge-base         what this branch changes, whatever main did since
+  fluxgen diff --against HEAD --staged             what is about to be committed
+  fluxgen diff --against v1.2 --head v1.3 --stat
+  fluxgen diff --against origin/main --deny destructive --format markdown=comment.md --format sarif=out.sarif")]
 pub(super) struct Args {
     /// Only this cluster; may be repeated
     #[arg(long, value_name = "NAME")]
-    cluster: Vec<String>,
-    /// A line a file instead of its changes
+    pub cluster: Vec<String>,
+    /// A line a file, or with --against a line a cluster, instead of the changes
     #[arg(long)]
-    stat: bool,
+    pub stat: bool,
+    /// Compare with a commit, branch or tag
+    #[arg(long, value_name = "REF")]
+    pub against: Option<String>,
+    /// What would be merged: a commit, branch or tag instead of the working tree
+    #[arg(
+        long,
+        value_name = "REF",
+        requires = "against",
+        conflicts_with = "staged"
+    )]
+    pub head: Option<String>,
+    /// What would be merged: git's index instead of the working tree
+    #[arg(long, requires = "against")]
+    pub staged: bool,
+    /// Compare with the commit where the two sides parted
+    #[arg(long, requires = "against")]
+    pub merge_base: bool,
+    /// Exit with 1 for findings of this severity or a worse one
+    #[arg(long, value_name = "SEVERITY", requires = "against")]
+    pub deny: Option<Denied>,
+    /// Exit with 1 where there are differences, as git does
+    #[arg(long, requires = "against")]
+    pub exit_code: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// What `--deny` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Denied {
+    /// Something that runs is deleted, replaced or uninstalled
+    Destructive,
+    /// This too: it stalls, is left alone or comes under another owner
+    Notice,
+}
+
+impl From<Denied> for Severity {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Destructive => Severity::Destructive,
+            Denied::Notice => Severity::Notice,
+        }
+    }
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
-    let mut project = place.open(&args.cluster)?;
-    let mut diagnostics = std::mem::take(&mut project.diagnostics);
-    let tree = project.built.as_ref().and_then(|built| built.tree.as_ref());
-    let plan = tree.map(|tree| {
-        tree::plan(
-            tree,
-            &project.existing,
-            &project.config,
-            &[],
-            &mut diagnostics,
-        )
-    });
-    let has_errors = diagnostics.has_errors();
-    tell(&diagnostics.into_sorted(), &project.sources);
-    let Some(plan) = plan.filter(|_| !has_errors) else {
-        return Ok(Status::Found);
-    };
-    let nothing = Existing::default();
-    let mut out = String::new();
-    for cluster in &plan.clusters {
-        let existing = project.existing.get(&cluster.name).unwrap_or(&nothing);
-        let old = |path: &str| match existing.files.get(path) {
-            Some(File::Ours(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
-            _ => String::new(),
-        };
-        let written = cluster
-            .write
-            .iter()
-            .map(|(path, text)| (path.as_ref(), text.as_ref()));
-        let removed = cluster.remove.iter().map(|path| (path.as_str(), ""));
-        for (path, new) in written.chain(removed) {
-            let old = old(path);
-            let name = format!("{CLUSTERS}/{}/{path}", cluster.name);
-            let diff = TextDiff::from_lines(old.as_str(), new);
-            if args.stat {
-                let word = match (old.is_empty(), new.is_empty()) {
-                    (true, _) => "new",
-                    (_, true) => "removed",
-                    _ => "changed",
-                };
-                writeln!(out, "{word:8} {name}")?;
-                continue;
-            }
-            let from = if old.is_empty() {
-                "/dev/null".to_owned()
-            } else {
-                format!("a/{name}")
-            };
-            let to = if new.is_empty() {
-                "/dev/null".to_owned()
-            } else {
-                format!("b/{name}")
-            };
-            write!(out, "{}", diff.unified_diff().header(&from, &to))?;
+    match &args.against {
+        Some(against) => {
+            args.output.check(Command::Diff)?;
+            review::run(place, args, against)
+        }
+        None => {
+            args.output.check_without_report()?;
+            unified::run(place, args)
         }
     }
-    print(&out)?;
-    Ok(if plan.is_empty() {
-        Status::Done
-    } else {
-        Status::Found
-    })
 }

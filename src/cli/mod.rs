@@ -15,7 +15,10 @@ mod lock;
 mod man;
 mod output;
 mod pending;
+mod plan_rename;
+mod review;
 mod schema;
+mod unified;
 mod upgrade;
 
 use std::io::Write as _;
@@ -92,6 +95,7 @@ enum Command {
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
+    PlanRename(plan_rename::Args),
 }
 
 /// How a command ended; the exit code follows from it.
@@ -120,6 +124,7 @@ pub fn run() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::PlanRename(args) => plan_rename::run(place, &args),
     };
     match outcome {
         Ok(Status::Done) => ExitCode::SUCCESS,

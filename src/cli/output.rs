@@ -2,14 +2,16 @@
 
 use std::io::IsTerminal;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use super::print;
 use crate::compare::report::{Command, Report};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::render::{self, Style};
 use crate::pages;
-use crate::report::{Format, Input, Request, RulePage, check_requests, human_changes, render};
+use crate::report::{
+    Format, Input, Request, RulePage, check_requests, human_changes, human_summary, render,
+};
 use crate::source::Sources;
 
 /// The outputs that a run was asked for.
@@ -34,8 +36,23 @@ impl Output {
         Ok(check_requests(&requests)?)
     }
 
+    /// Refuses formats where there is no report.
+    pub(super) fn check_without_report(&self) -> anyhow::Result<()> {
+        match self.format.iter().find(|request| !is_told(request)) {
+            Some(request) => bail!(
+                "`--format {}` is for the report of `--against`\n  help: add `--against REF`; without it, `fluxgen diff` is a unified diff",
+                request.format
+            ),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn has(&self, format: Format) -> bool {
+        self.format.iter().any(|request| request.format == format)
+    }
+
     /// Whether people are told: they are, unless something else is on stdout or in a file for them.
-    fn tells_people(&self) -> bool {
+    pub(super) fn tells_people(&self) -> bool {
         let is_elsewhere = self
             .format
             .iter()
@@ -49,16 +66,21 @@ impl Output {
         report: &Report,
         found: &[Diagnostic],
         sources: &Sources,
+        is_short: bool,
     ) -> anyhow::Result<()> {
         if self.tells_people() {
             eprint!(
                 "{}",
                 render::human(found, sources, &style(&std::io::stderr()))
             );
-            print(&human_changes(&Input {
+            let input = Input {
                 style: style(&std::io::stdout()),
                 ..input(report, found, sources)
-            }))?;
+            };
+            print(&match is_short {
+                true => human_summary(&input),
+                false => human_changes(&input),
+            })?;
         }
         for request in &self.format {
             let input = input(report, found, sources);

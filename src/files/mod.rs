@@ -4,6 +4,7 @@
 
 mod git;
 mod memory;
+mod overlay;
 pub(crate) mod path;
 mod snapshot;
 mod working_tree;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub use git::{GitObjects, GitTree};
 pub use memory::MemoryFiles;
+pub use overlay::Overlay;
 pub use snapshot::Snapshot;
 pub(crate) use snapshot::folder_of;
 pub use working_tree::WorkingTree;

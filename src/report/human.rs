@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 
 use super::{Input, value, wording};
 use crate::compare::report::{
-    Action, Change, Command, FieldChange, Finding, Level, Problem, Severity, TextTag,
+    Action, Change, ClusterSummary, Command, FieldChange, Finding, Level, Problem, Severity,
+    TextTag,
 };
 use crate::diagnostic::render::{self, Style, printable, printable_line};
 
@@ -83,6 +84,33 @@ pub(super) fn changes(input: &Input<'_>) -> String {
         "{}",
         ink.bold(&printable_line(&wording::headline(report)))
     );
+    out
+}
+
+/// A line for each cluster that changes, and the headline; empty for a check.
+pub(super) fn summary(input: &Input<'_>) -> String {
+    let report = input.report;
+    if report.command == Command::Check {
+        return String::new();
+    }
+    let ink = Ink(input.style);
+    let mut out = String::new();
+    for caveat in wording::caveats(report) {
+        let _ = writeln!(out, "{} {}", ink.yellow("note:"), printable_line(&caveat));
+    }
+    let is_told = |cluster: &&ClusterSummary| {
+        cluster.is_changed() || cluster.notice + cluster.destructive > 0
+    };
+    let told: Vec<&ClusterSummary> = report.clusters.iter().filter(is_told).collect();
+    let longest = told.iter().map(|cluster| cluster.name.len()).max();
+    let width = longest.unwrap_or(0).min(MOST_LINE);
+    for cluster in told {
+        let counts = wording::of_cluster(cluster);
+        let name = printable_line(&cluster.name);
+        let _ = writeln!(out, "{name:width$}  {counts}");
+    }
+    let headline = wording::headline(report);
+    let _ = writeln!(out, "{}", ink.bold(&printable_line(&headline)));
     out
 }
 

@@ -20,6 +20,7 @@ mod wording;
 
 pub use format::{Format, FormatError, Request, check_requests};
 pub use markdown::{LIMIT as MARKDOWN_LIMIT, MARKER as MARKDOWN_MARKER};
+pub(crate) use problem::place;
 pub use problem::problems;
 
 use crate::compare::report::Report;
@@ -83,4 +84,9 @@ pub fn render(input: &Input<'_>, format: Format) -> String {
 /// problems, which belong on stderr.
 pub fn human_changes(input: &Input<'_>) -> String {
     human::changes(input)
+}
+
+/// The same in a line a cluster: counts alone.
+pub fn human_summary(input: &Input<'_>) -> String {
+    human::summary(input)
 }

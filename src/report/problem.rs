@@ -47,7 +47,7 @@ pub fn problems(
 }
 
 /// Where `span` is; `None` for what no file says.
-fn place(span: Span, sources: &Sources, side: Side, root: &Utf8Path) -> Option<Place> {
+pub(crate) fn place(span: Span, sources: &Sources, side: Side, root: &Utf8Path) -> Option<Place> {
     let source: &Source = sources.get(span.file)?;
     let start = source.position(span.start);
     let end = source.position(span.end.max(span.start));

@@ -3,7 +3,8 @@
 pub(super) use crate::diagnostic::render::{counted, in_clusters};
 
 use crate::compare::report::{
-    Action, Command, Finding, Outcome, Presence, Report, Side, SideState, SideSummary, Totals,
+    Action, ClusterSummary, Command, Finding, Outcome, Presence, Report, Side, SideState,
+    SideSummary, Totals,
 };
 
 /// Objects of a finding that are named before the rest is counted.
@@ -44,6 +45,23 @@ pub(super) fn headline(report: &Report) -> String {
         line.push_str(&part);
     }
     line
+}
+
+/// `new cluster: 3 created, 1 destructive`.
+pub(super) fn of_cluster(cluster: &ClusterSummary) -> String {
+    let counts = listed(&[
+        (cluster.created, "created"),
+        (cluster.changed, "changed"),
+        (cluster.renamed, "renamed"),
+        (cluster.deleted, "deleted"),
+        (cluster.destructive, "destructive"),
+    ]);
+    let notices = (cluster.notice > 0).then(|| counted(cluster.notice, "notice"));
+    let parts: Vec<String> = counts.into_iter().chain(notices).collect();
+    match presence(cluster.presence) {
+        Some(presence) => format!("{presence}: {}", parts.join(", ")),
+        None => parts.join(", "),
+    }
 }
 
 /// `1 created, 2 changed`; `None` for nothing.

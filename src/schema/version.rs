@@ -54,6 +54,11 @@ impl FluxMinor {
         })
     }
 
+    /// Major and minor: `(2, 9)`.
+    pub fn pair(self) -> (u64, u64) {
+        (2, u64::from(self.0))
+    }
+
     /// Whether a field of this range is there: from `since` on, and before `until`.
     pub fn is_within(self, since: Option<Self>, until: Option<Self>) -> bool {
         since.is_none_or(|since| self >= since) && until.is_none_or(|until| self < until)

@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::{Place, Status};
-use crate::cli::{build, tell};
+use crate::cli::{build, check, tell};
 use crate::project::Project;
 use crate::tree::{self, CLUSTERS, Plan};
 
@@ -40,6 +40,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         )
     });
     crate::image::scan::scan(&mut project, &mut diagnostics);
+    diagnostics.extend(check::renamed_in_one_step(&project)?);
     let has_errors = diagnostics.has_errors();
     tell(&diagnostics.into_sorted(), &project.sources);
     let Some(plan) = plan.filter(|_| !has_errors) else {

@@ -1,0 +1,245 @@
+//! `fluxgen plan-rename`
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use camino::Utf8PathBuf;
+
+use super::output::style;
+use super::unified::FileDiff;
+use super::{Place, Status, print, tell, unreadable};
+use crate::files::{Overlay, Snapshot, folder_of};
+use crate::forecast::{Plan, PlanError, Rename, Step, plan_rename};
+use crate::project::{self, Project};
+use crate::repository::Repository;
+use crate::review::{Renamed, renames};
+
+/// Plan the rename of a Kustomization or HelmRelease in two steps that delete nothing
+///
+/// Rename it in the TOML file first, with `renamedFrom = "old"` where fluxgen would not recognise it. The
+/// first step tells the old resource to leave what it applied; the second renames it, and the new one takes
+/// over and prunes again. Each step is merged and applied before the next.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  fluxgen plan-rename                  show both steps
+  fluxgen plan-rename --write          make the first one in fluxgen.toml, keep the second as a patch
+  fluxgen plan-rename --against main   when the rename is committed already")]
+pub(super) struct Args {
+    /// What is applied now: a commit, branch or tag
+    #[arg(long, value_name = "REF", default_value = "HEAD")]
+    against: String,
+    /// Write the first step to the TOML file, and the second beside it as a patch for `git apply`
+    #[arg(long)]
+    write: bool,
+}
+
+pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
+    let config = project::find(&place.directory, place.config.as_deref())?;
+    let repository = Repository::around(&folder_of(&config)).map_err(unreadable)?;
+    let base = repository.revision(&args.against).map_err(unreadable)?;
+    let base = Project::read(repository.at(&base), &config, &[], None, &[])?;
+    let on_disk = Snapshot::on_disk(&folder_of(&config));
+    let head = Project::read(on_disk, &config, &[], None, &[])?;
+    let (Some(mut base), Some(mut head)) = (base, head) else {
+        bail!(
+            "`{}` has no `{}`: nothing was renamed",
+            args.against,
+            config.file_name().unwrap_or_default()
+        );
+    };
+    for (project, name) in [
+        (&mut head, "the working tree"),
+        (&mut base, args.against.as_str()),
+    ] {
+        if project.diagnostics.has_errors() {
+            let found = std::mem::take(&mut project.diagnostics).into_sorted();
+            tell(&found, &project.sources);
+            eprintln!("{name} does not compile: nothing can be planned");
+            return Ok(Status::Found);
+        }
+    }
+    let renamed = renames(&base, &head);
+    if renamed.is_empty() {
+        print(&format!(
+            "nothing is renamed: no Kustomization or HelmRelease has another name than in {}\n",
+            args.against
+        ))?;
+        return Ok(Status::Done);
+    }
+    let plan = plan(&base, &head, &renamed)?;
+    let Some((last, first)) = plan.steps.split_last() else {
+        return Ok(Status::Done);
+    };
+    let name = head.snapshot.from_root(&head.config);
+    let now = text_of(&base);
+    if first.is_empty() {
+        let old: Vec<String> = renamed
+            .iter()
+            .map(|it| format!("`{}`", it.old.identity.name))
+            .collect();
+        let verb = if old.len() == 1 { "leaves" } else { "leave" };
+        let mut out = format!(
+            "one step is enough: {} {verb} what was applied\n",
+            old.join(", ")
+        );
+        let wanted = text_of(&head);
+        if last.toml != wanted {
+            let _ = writeln!(out, "\n{}\n  {}\n", last.title, last.explanation);
+            diff(&name, &wanted, &last.toml, &mut out);
+            if args.write {
+                write(&config, &last.toml)?;
+                let _ = writeln!(out, "\nwrote {config}");
+            }
+        }
+        print(&out)?;
+        return Ok(Status::Done);
+    }
+    check(&base, &plan, &config)?;
+    let mut out = String::new();
+    let mut before = now;
+    for (number, step) in plan.steps.iter().enumerate() {
+        let _ = writeln!(
+            out,
+            "step {}: {}\n  {}\n",
+            number + 1,
+            step.title,
+            step.explanation
+        );
+        diff(&name, &before, &step.toml, &mut out);
+        out.push('\n');
+        before.clone_from(&step.toml);
+    }
+    if args.write {
+        let patch = config.with_file_name(format!(
+            "{}.rename-2.patch",
+            config.file_stem().unwrap_or("fluxgen")
+        ));
+        let mut text = String::new();
+        let change = FileDiff {
+            name: &name,
+            old: &plan.steps[0].toml,
+            new: &last.toml,
+        };
+        change.unified(false, &mut text);
+        write(&patch, &text)?;
+        write(&config, &plan.steps[0].toml)?;
+        let _ = writeln!(
+            out,
+            "wrote {config} and {patch}\nnow `fluxgen build`, commit and merge; when it is applied, `git apply {patch}`, build and merge again"
+        );
+    } else {
+        out.push_str("`fluxgen plan-rename --write` makes step 1 and keeps step 2 as a patch\n");
+    }
+    print(&out)?;
+    Ok(Status::Done)
+}
+
+/// The steps of all renames together.
+fn plan(base: &Project, head: &Project, renamed: &[Renamed]) -> anyhow::Result<Plan> {
+    let (mut first, mut last): (Option<Step>, Option<Step>) = (None, None);
+    let (mut before, mut after) = (text_of(base), text_of(head));
+    for renamed in renamed {
+        let paths = [&renamed.old_path, &renamed.new_path]
+            .map(|path| path.iter().map(String::as_str).collect::<Vec<_>>());
+        let planned = plan_rename(&Rename {
+            base_toml: &before,
+            head_toml: &after,
+            base_path: &paths[0],
+            head_path: &paths[1],
+            old: &renamed.old,
+            new: &renamed.new,
+        });
+        let mut steps = planned.map_err(|error| refusal(&error, renamed))?.steps;
+        let step = steps
+            .pop()
+            .with_context(|| format!("no step renames {}", renamed.new.identity))?;
+        after.clone_from(&step.toml);
+        join(&mut last, step);
+        if let Some(step) = steps.pop() {
+            before.clone_from(&step.toml);
+            join(&mut first, step);
+        }
+    }
+    Ok(Plan {
+        steps: first.into_iter().chain(last).collect(),
+    })
+}
+
+/// The step does the other's work too.
+fn join(known: &mut Option<Step>, step: Step) {
+    match known {
+        Some(known) => {
+            known.title = format!("{}; {}", known.title, step.title);
+            known.explanation = format!("{}\n  {}", known.explanation, step.explanation);
+            known.toml = step.toml;
+        }
+        None => *known = Some(step),
+    }
+}
+
+fn refusal(error: &PlanError, renamed: &Renamed) -> anyhow::Error {
+    let old = &renamed.old.identity;
+    let help = match error {
+        PlanError::NotFound(_) => format!(
+            "\n  help: it comes from a set or from elsewhere: set `deletionPolicy = \"Orphan\"` (`suspend = true` on a HelmRelease) where it is defined, merge that, then rename {old}"
+        ),
+        PlanError::Syntax(_) | PlanError::Kind(_) => String::new(),
+    };
+    anyhow::anyhow!("{error}{help}")
+}
+
+/// Whether the steps do what they promise: an override in a group or a cluster may have the last word.
+fn check(base: &Project, plan: &Plan, config: &Utf8PathBuf) -> anyhow::Result<()> {
+    let mut before: Option<Project> = None;
+    for (number, step) in plan.steps.iter().enumerate() {
+        let path = base.snapshot.from_root(&base.config);
+        let files = Overlay::new(Arc::clone(base.snapshot.files()), path, &step.toml);
+        let snapshot = Snapshot::new(Arc::new(files), base.snapshot.folder());
+        let Some(project) = Project::read(snapshot, config, &[], None, &[])? else {
+            bail!("step {} has no TOML file", number + 1);
+        };
+        let stays = renames(before.as_ref().unwrap_or(base), &project)
+            .into_iter()
+            .find(|renamed| renamed.fault.is_some());
+        if let Some(renamed) = stays {
+            bail!(
+                "step {} would not be safe in {}: {}\n  help: a group or cluster overrides {}; make the step by hand there",
+                number + 1,
+                renamed.clusters.join(", "),
+                renamed.fault.unwrap_or_default(),
+                renamed.old.identity
+            );
+        }
+        before = Some(project);
+    }
+    Ok(())
+}
+
+/// The TOML file as it was read.
+fn text_of(project: &Project) -> String {
+    project
+        .sources
+        .first()
+        .map_or_else(String::new, |source| source.text().to_owned())
+}
+
+fn diff(name: &str, old: &str, new: &str, out: &mut String) {
+    let color = style(&std::io::stdout()).color;
+    FileDiff { name, old, new }.unified(color, out);
+}
+
+/// Writes beside the place and renames, so that the file is old or new.
+fn write(path: &Utf8PathBuf, text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut file = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(folder_of(path))
+        .with_context(|| format!("cannot write `{path}`"))?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path)
+        .map_err(|error| error.error)
+        .with_context(|| format!("cannot write `{path}`"))?;
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! The pull-request check: two states of a project, what changes between them and what Flux will make of it.
+//!
+//! It joins `compare` and `forecast` to the projects that were read; what they say is decided there.
+
+mod graph;
+mod renames;
+mod side;
+mod trees;
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+
+use crate::compare::report::{
+    Command, Report, Severity, Side as Which, SideState, SideSummary, TreeSummary,
+};
+use crate::compare::{Side, changes, compare, summaries};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::forecast::{self, Forecast, forecast};
+use crate::link::Graph;
+use crate::project::Project;
+use crate::report::problems;
+pub use renames::{Renamed, declares_renames, renames, unsafe_renames};
+use trees::Committed;
+
+/// One side as it was read.
+pub struct State<'a> {
+    /// What the user called it: `main`, `the index`, `the working tree`.
+    pub name: String,
+    /// The full hash, where it is a commit.
+    pub commit: Option<String>,
+    /// `None` where there is no TOML file.
+    pub project: Option<&'a Project>,
+}
+
+/// What is compared, and how it is judged.
+pub struct Review<'a> {
+    pub base: State<'a>,
+    pub head: State<'a>,
+    /// The clusters that were asked for; empty for all.
+    pub only: &'a [String],
+    /// Whether files outside of the generated trees differ.
+    pub folders_changed: bool,
+    /// `--deny`; what the TOML files deny is denied beside it.
+    pub deny: Option<Severity>,
+    /// Whether somebody looks at the dependency graphs.
+    pub wants_graphs: bool,
+}
+
+/// The report and the findings that its problems were made from.
+pub struct Reviewed {
+    pub report: Report,
+    /// Of the head, in the order of the text.
+    pub found: Vec<Diagnostic>,
+    /// Of a base that does not compile.
+    pub found_in_base: Vec<Diagnostic>,
+}
+
+impl State<'_> {
+    fn state(&self) -> SideState {
+        match self.project {
+            None => SideState::Missing,
+            Some(project) if committed(project).is_some() => SideState::Compiled,
+            Some(_) => SideState::Broken,
+        }
+    }
+
+    fn summary(&self) -> SideSummary {
+        let mut summary = SideSummary::new(self.name.as_str(), self.state());
+        summary.commit.clone_from(&self.commit);
+        summary
+    }
+}
+
+fn committed(project: &Project) -> Option<Committed<'_>> {
+    let built = project.built.as_ref()?;
+    Some(Committed {
+        project,
+        graph: built.checked.as_ref()?.graph(),
+        tree: built.tree.as_ref()?,
+    })
+}
+
+impl Review<'_> {
+    /// Compares the sides. `more` are findings of the head beside those of compiling it.
+    pub fn run(&self, config: &str, more: Diagnostics) -> std::io::Result<Reviewed> {
+        let mut report = Report::new(Command::Diff, config, self.head.summary());
+        report.base = Some(self.base.summary());
+        report.deny = self.denied();
+        let mut diagnostics = Diagnostics::default();
+        if let Some(project) = self.head.project {
+            diagnostics.extend(project.diagnostics.iter().cloned());
+        }
+        diagnostics.extend(more.into_sorted());
+        let base = self.base.project.and_then(committed);
+        let head = self.head.project.and_then(committed);
+        if let Some(head) = head
+            && self.base.state() != SideState::Broken
+        {
+            self.compare(base, head, &mut report, &mut diagnostics)?;
+        }
+        let found = diagnostics.into_sorted();
+        let mut found_in_base = Vec::new();
+        if let Some(project) = self.head.project {
+            report.problems = told(project, &found, Which::Head);
+        }
+        if let Some(project) = self
+            .base
+            .project
+            .filter(|_| self.base.state() == SideState::Broken)
+        {
+            let mut errors = project.diagnostics.clone();
+            errors.retain(|it| it.severity == crate::diagnostic::Severity::Error);
+            found_in_base = errors.into_sorted();
+            let told = told(project, &found_in_base, Which::Base);
+            report.problems.extend(told);
+        }
+        report.count();
+        Ok(Reviewed {
+            report,
+            found,
+            found_in_base,
+        })
+    }
+
+    /// What is denied: the strictest of `--deny` and what either side's TOML file says, so that a change
+    /// cannot take the gate away that it would not pass.
+    fn denied(&self) -> Option<Severity> {
+        let of = |project: &Project| {
+            let built = project.built.as_ref()?;
+            let deny = built.resolved.settings.deny.iter();
+            deny.map(|word| match word.value {
+                "notice" => Severity::Notice,
+                _ => Severity::Destructive,
+            })
+            .min()
+        };
+        let projects = [self.base.project, self.head.project];
+        let sides = projects.into_iter().flatten().filter_map(of);
+        sides.chain(self.deny).min()
+    }
+
+    fn compare(
+        &self,
+        base: Option<Committed<'_>>,
+        head: Committed<'_>,
+        report: &mut Report,
+        diagnostics: &mut Diagnostics,
+    ) -> std::io::Result<()> {
+        let mut before = match base {
+            Some(base) => side::side(base.project, base.graph, Which::Base),
+            None => Side::default(),
+        };
+        let mut after = side::side(head.project, head.graph, Which::Head);
+        side::look_at_what_stays(&mut before, head.project)?;
+        for side in [&mut before, &mut after] {
+            side.clusters.retain(|name, _| self.is_asked(name));
+        }
+        let comparison = compare(&before, &after);
+        report.changes = changes(&comparison);
+        report.clusters = summaries(&comparison);
+        let settings = head.graph.settings();
+        let acknowledged: BTreeMap<String, String> = settings
+            .acknowledge
+            .iter()
+            .map(|(name, reason)| (name.clone(), reason.value.clone()))
+            .collect();
+        let repo = &settings.repo;
+        let Forecast { findings, unneeded } = forecast(&forecast::Input {
+            comparison: &comparison,
+            changes: &report.changes,
+            base_files: base.map(|base| &**base.project.snapshot.files()),
+            head_files: Some(&**head.project.snapshot.files()),
+            folders_changed: self.folders_changed,
+            repository: (repo.namespace.as_str(), repo.name.as_str()),
+            acknowledged: &acknowledged,
+        });
+        report.forecast = findings;
+        // What is needed in a cluster that was not asked for is not unneeded.
+        let is_whole = self.only.is_empty();
+        for unneeded in unneeded.into_iter().filter(|_| is_whole) {
+            let span = match &unneeded.object {
+                None => settings.acknowledge.get(&unneeded.name).map(|it| it.span),
+                Some(_) => acknowledged_at(head.graph, &unneeded),
+            };
+            diagnostics.push(
+                Diagnostic::warning(
+                    "unneeded-acknowledgement",
+                    format!("nothing destructive happens to {}", unneeded.name),
+                )
+                .at(
+                    span.unwrap_or(crate::source::Span::BUILT_IN),
+                    "acknowledged here",
+                )
+                .with_note(format!("compared with {}", self.base.name))
+                .with_help(
+                    "remove the acknowledgement, or it will hide the next destructive change",
+                ),
+            );
+        }
+        let of_base = base
+            .map(|base| trees::states(base, None))
+            .unwrap_or_default();
+        let of_head = trees::states(head, base);
+        for cluster in &mut report.clusters {
+            let state = |states: &BTreeMap<String, TreeSummary>| {
+                states.get(&cluster.name).cloned().unwrap_or_default()
+            };
+            (cluster.base_tree, cluster.head_tree) = (state(&of_base), state(&of_head));
+            for finding in &report.forecast {
+                if finding.clusters.contains(&cluster.name) {
+                    match finding.severity {
+                        Severity::Info => cluster.info += 1,
+                        Severity::Notice => cluster.notice += 1,
+                        Severity::Destructive => cluster.destructive += 1,
+                    }
+                }
+            }
+        }
+        if self.wants_graphs {
+            let sides = [base.map(|base| base.graph), Some(head.graph)];
+            report.graphs = graph::graphs(&comparison, sides, &report.forecast);
+        }
+        Ok(())
+    }
+
+    fn is_asked(&self, cluster: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == cluster)
+    }
+}
+
+fn told(
+    project: &Project,
+    found: &[Diagnostic],
+    which: Which,
+) -> Vec<crate::compare::report::Problem> {
+    let folder = Utf8Path::new(project.snapshot.folder());
+    problems(found, &project.sources, which, folder)
+}
+
+/// Where the TOML file acknowledges something.
+fn acknowledged_at(graph: &Graph, unneeded: &forecast::Unneeded) -> Option<crate::source::Span> {
+    let object = unneeded.object.as_ref()?;
+    let is_it = |resource: &crate::resource::Resource| {
+        crate::compare::report::Object::from(&resource.identity) == *object
+    };
+    graph
+        .validated
+        .expanded
+        .variants
+        .iter()
+        .filter(|variant| variant.resources.iter().any(is_it))
+        .find_map(|variant| Some(variant.acknowledge.as_ref()?.span))
+}

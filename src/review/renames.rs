@@ -1,0 +1,164 @@
+//! Resources under another name: which of them delete something, and where the TOML file says so.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::side::side;
+use super::{Committed, committed};
+use crate::compare::report::{Severity, Side as Which};
+use crate::compare::{Comparison, changes, compare};
+use crate::diagnostic::Diagnostic;
+use crate::expand::Variant;
+use crate::forecast::{self, forecast};
+use crate::project::Project;
+use crate::resource::{Identity, Resource};
+use crate::source::Span;
+
+/// A Kustomization or HelmRelease under another name.
+#[derive(Debug, Clone)]
+pub struct Renamed {
+    pub old: Arc<Resource>,
+    pub new: Arc<Resource>,
+    /// The path of its table in the TOML file of either side: `["kustomizations", "apps"]`.
+    pub old_path: Vec<String>,
+    pub new_path: Vec<String>,
+    /// What the rename deletes, in the forecast's words; `None` where it deletes nothing.
+    pub fault: Option<String>,
+    /// The clusters that it is renamed in.
+    pub clusters: Vec<String>,
+    /// `renamedFrom`, where the head says it.
+    pub declared: Option<Span>,
+}
+
+/// The rules that tell a rename that deletes something.
+const FAULTS: [&str; 2] = [
+    "kustomization-renamed-recreates",
+    "helm-release-renamed-reinstalls",
+];
+
+/// What was renamed between two projects; none where one of them does not compile.
+pub fn renames(base: &Project, head: &Project) -> Vec<Renamed> {
+    let (Some(base), Some(head)) = (committed(base), committed(head)) else {
+        return Vec::new();
+    };
+    let before = side(base.project, base.graph, Which::Base);
+    let after = side(head.project, head.graph, Which::Head);
+    let comparison = compare(&before, &after);
+    let faults = faults(base, head, &comparison);
+    let mut found: BTreeMap<(&Identity, &Identity), Renamed> = BTreeMap::new();
+    for (cluster, changes) in &comparison.clusters {
+        for (old, new) in &changes.renamed {
+            if !matches!(
+                old.identity().kind.as_str(),
+                "Kustomization" | "HelmRelease"
+            ) {
+                continue;
+            }
+            let (Some(was), Some(is)) = (
+                variant_of(base, old.identity()),
+                variant_of(head, new.identity()),
+            ) else {
+                continue;
+            };
+            found
+                .entry((old.identity(), new.identity()))
+                .or_insert_with(|| Renamed {
+                    old: Arc::clone(&old.resource),
+                    new: Arc::clone(&new.resource),
+                    old_path: path_of(base.project, was),
+                    new_path: path_of(head.project, is),
+                    fault: faults.get(new.identity()).cloned(),
+                    clusters: Vec::new(),
+                    declared: is.renamed_from.as_ref().map(|text| text.span),
+                })
+                .clusters
+                .push((*cluster).to_owned());
+        }
+    }
+    found.into_values().collect()
+}
+
+/// The messages about renames that delete something and that nobody acknowledged, by the new name.
+fn faults(
+    base: Committed<'_>,
+    head: Committed<'_>,
+    comparison: &Comparison<'_>,
+) -> BTreeMap<Identity, String> {
+    let settings = head.graph.settings();
+    let acknowledged = settings
+        .acknowledge
+        .iter()
+        .map(|(name, reason)| (name.clone(), reason.value.clone()))
+        .collect();
+    let forecast = forecast(&forecast::Input {
+        comparison,
+        changes: &changes(comparison),
+        base_files: Some(&**base.project.snapshot.files()),
+        head_files: Some(&**head.project.snapshot.files()),
+        folders_changed: false,
+        repository: (&settings.repo.namespace, &settings.repo.name),
+        acknowledged: &acknowledged,
+    });
+    let findings = forecast.findings.into_iter().filter(|finding| {
+        finding.severity == Severity::Destructive
+            && finding.acknowledged.is_none()
+            && FAULTS.contains(&finding.rule.as_str())
+    });
+    findings
+        .map(|finding| {
+            let resource = finding.resource;
+            let identity = Identity {
+                group: resource.group,
+                kind: resource.kind,
+                namespace: resource.namespace,
+                name: resource.name,
+            };
+            (identity, finding.message)
+        })
+        .collect()
+}
+
+fn variant_of<'a>(side: Committed<'a>, identity: &Identity) -> Option<&'a Variant> {
+    let variants = side.graph.validated.expanded.variants.iter();
+    variants.into_iter().find(|variant| {
+        let mut resources = variant.resources.iter();
+        resources.any(|resource| resource.identity == *identity)
+    })
+}
+
+/// The section and the key as the TOML file has it.
+fn path_of(project: &Project, variant: &Variant) -> Vec<String> {
+    let source = project.sources.get(variant.span.file);
+    let text = source.and_then(|source| source.text().get(variant.span.range()));
+    let key = text.unwrap_or_default();
+    let key = key
+        .parse::<toml_edit::Key>()
+        .map_or_else(|_| key.to_owned(), |key| key.get().to_owned());
+    let section = variant.section.path().map(str::to_owned);
+    section.chain([key]).collect()
+}
+
+/// Of a head whose gate is on: the renames that it declares and that would delete something.
+pub fn unsafe_renames(base: &Project, head: &Project) -> Vec<Diagnostic> {
+    let unsafe_ones = renames(base, head).into_iter().filter_map(|renamed| {
+        let (fault, span) = (renamed.fault?, renamed.declared?);
+        let mut diagnostic = Diagnostic::error("unsafe-rename", fault)
+            .at(span, "renamed in one step")
+            .with_note("`diff.deny` refuses what is destructive")
+            .with_help("run `fluxgen plan-rename` to do it in two steps that delete nothing, or say in `acknowledge` why it is meant");
+        diagnostic.clusters = renamed.clusters;
+        Some(diagnostic)
+    });
+    unsafe_ones.collect()
+}
+
+/// Whether a project's gate is on and there is a rename to look at.
+pub fn declares_renames(head: &Project) -> bool {
+    committed(head).is_some_and(|head| {
+        let variants = &head.graph.validated.expanded.variants;
+        !head.graph.settings().deny.is_empty()
+            && variants
+                .iter()
+                .any(|variant| variant.renamed_from.is_some())
+    })
+}

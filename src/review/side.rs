@@ -1,0 +1,145 @@
+//! A compiled project as one side of a comparison.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use camino::Utf8Path;
+
+use crate::compare::report::{Place, Side as Which};
+use crate::compare::{Remarks, Root, Side, SideBuilder};
+use crate::emit::Standing;
+use crate::emit::marks::{Former, has_marks, keep};
+use crate::expand::Variant;
+use crate::kustomize::normalised;
+use crate::link::Graph;
+use crate::node::Node;
+use crate::project::Project;
+use crate::report::place;
+use crate::resource::Resource;
+use crate::source::Span;
+use crate::tree::{CLUSTERS, Existing, File};
+
+/// A resource of a variant, shared by the clusters that have it.
+struct Shared {
+    resource: Arc<Resource>,
+    remarks: Arc<Remarks>,
+    has_marks: bool,
+}
+
+/// The resources of every cluster, marked values as they stand in its tree.
+pub(super) fn side(project: &Project, graph: &Graph, which: Which) -> Side {
+    let variants: Vec<Vec<Shared>> = graph
+        .validated
+        .expanded
+        .variants
+        .iter()
+        .map(|variant| shared(project, variant, which))
+        .collect();
+    let nothing = Standing::default();
+    let mut builder = SideBuilder::new();
+    for (at, settings) in graph.settings().clusters.iter().enumerate() {
+        let name = settings.name.value.as_str();
+        let existing = project.existing.get(name);
+        let cluster = builder.cluster(name);
+        cluster.flux = Some(settings.flux.minor.pair());
+        cluster.root = root(project, name, existing);
+        let standing = project.standing.get(name).unwrap_or(&nothing);
+        let ids = &graph.clusters[at].resources;
+        let former = Former::new(standing, ids.iter().map(|id| &graph.resource(*id).identity));
+        for id in ids {
+            let shared = &variants[id.variant as usize][id.resource as usize];
+            let kept = match shared.has_marks {
+                true => former
+                    .find(&shared.resource, shared.remarks.renamed_from.as_deref())
+                    .and_then(|there| keep(&shared.resource, there, &[])),
+                false => None,
+            };
+            let resource = kept.map_or_else(|| Arc::clone(&shared.resource), Arc::new);
+            builder.add(name, resource, Some(Arc::clone(&shared.remarks)));
+        }
+    }
+    builder.finish()
+}
+
+fn shared(project: &Project, variant: &Variant, which: Which) -> Vec<Shared> {
+    let text = |said: &Option<crate::source::Spanned<String>>| {
+        said.as_ref().map(|said| said.value.clone())
+    };
+    let remarks = Arc::new(Remarks {
+        acknowledge: text(&variant.acknowledge),
+        renamed_from: text(&variant.renamed_from),
+        place: place_of(project, variant.span, which),
+    });
+    variant
+        .resources
+        .iter()
+        .map(|resource| Shared {
+            has_marks: has_marks(&resource.node),
+            resource: Arc::new(resource.clone()),
+            remarks: Arc::clone(&remarks),
+        })
+        .collect()
+}
+
+pub(super) fn place_of(project: &Project, span: Span, which: Which) -> Option<Place> {
+    let folder = Utf8Path::new(project.snapshot.folder());
+    place(span, &project.sources, which, folder)
+}
+
+/// The largest file that is looked at for the root Kustomization, in bytes.
+const LARGEST_SYNC: usize = 256 * 1024;
+
+/// The Kustomization that applies the cluster's folder, as far as the folder itself tells.
+fn root(project: &Project, cluster: &str, existing: Option<&Existing>) -> Root {
+    let folder = project.snapshot.from_root(&format!("{CLUSTERS}/{cluster}"));
+    let mut root = Root {
+        folder,
+        ..Root::default()
+    };
+    let Some(existing) = existing else {
+        return root;
+    };
+    root.has_own_files = has_own_files(existing);
+    let flux = format!("{CLUSTERS}/{cluster}");
+    for file in existing.files.values() {
+        let File::Foreign(Some(bytes)) = file else {
+            continue;
+        };
+        // As a rule it is in `flux-system/gotk-sync.yaml`, which `flux bootstrap` wrote.
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) if text.len() <= LARGEST_SYNC && text.contains("kustomize.toolkit") => text,
+            _ => continue,
+        };
+        for resource in crate::tree::resources(text.as_bytes()) {
+            let of = |key: &str| resource.get(&["spec", key]);
+            let path = of("path").and_then(Node::as_str).map(normalised);
+            let applies = path.is_some_and(|path| path == root.folder || path == flux);
+            if resource.identity.kind == "Kustomization" && applies {
+                root.prune = of("prune").and_then(Node::as_bool).unwrap_or(false);
+                root.suspended = of("suspend").and_then(Node::as_bool).unwrap_or(false);
+                return root;
+            }
+        }
+    }
+    root
+}
+
+fn has_own_files(existing: &Existing) -> bool {
+    existing
+        .files
+        .values()
+        .any(|file| matches!(file, File::Foreign(_) | File::Link))
+}
+
+/// Of clusters that only the base has: whether something of the user's own stays in the folder.
+pub(super) fn look_at_what_stays(base: &mut Side, head: &Project) -> std::io::Result<()> {
+    let gone: BTreeMap<&String, _> = base
+        .clusters
+        .iter_mut()
+        .filter(|(name, _)| !head.existing.contains_key(*name))
+        .collect();
+    for (name, cluster) in gone {
+        cluster.root.has_own_files = has_own_files(&crate::tree::read(&head.snapshot, name)?);
+    }
+    Ok(())
+}
