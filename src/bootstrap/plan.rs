@@ -101,16 +101,28 @@ impl fmt::Display for Plan {
                 .iter()
                 .map(|text| format!("is there: {text}"));
             let todo = finding.todo.iter().map(|text| format!("to do: {text}"));
-            let needs = finding.needs.iter().map(|text| format!("needs: {text}"));
             let notes = finding.notes.iter().map(|text| format!("note: {text}"));
-            let needs = needs.filter(|_| !finding.is_done());
-            for (at, line) in present.chain(todo).chain(needs).chain(notes).enumerate() {
+            for (at, line) in present.chain(todo).chain(notes).enumerate() {
                 let (sign, name) = if at == 0 { (sign, *name) } else { (' ', "") };
                 writeln!(f, "  {sign} {name:<18} {line}")?;
             }
         }
         if self.is_empty() {
-            writeln!(f, "nothing to do")?;
+            return writeln!(f, "nothing to do");
+        }
+        // Most steps need the same; said once, it is read.
+        let mut needs: Vec<&str> = Vec::new();
+        let todo = self.steps.iter().filter(|(_, finding)| !finding.is_done());
+        for need in todo.flat_map(|(_, finding)| &finding.needs) {
+            if !needs.contains(&need.as_str()) {
+                needs.push(need);
+            }
+        }
+        if !needs.is_empty() {
+            writeln!(f, "needs")?;
+        }
+        for need in needs {
+            writeln!(f, "  {need}")?;
         }
         Ok(())
     }
@@ -141,7 +153,8 @@ mod tests {
             plan.to_string(),
             "plan\nchecked\n  unknown git: not checked, no reason\nsteps\n  \
              = repository         is there: x\n  \
-             + commit             to do: push\n                       needs: z\n                       note: n\n"
+             + commit             to do: push\n                       note: n\n\
+             needs\n  z\n"
         );
     }
 }

@@ -212,7 +212,11 @@ fn find_login(target: &Target, env: &Environment) -> Result<Option<Login>> {
     let declared = target
         .provider
         .as_ref()
-        .and_then(|provider| provider.username.as_deref());
+        .and_then(|provider| provider.username.as_deref())
+        .or(match target.remote.scheme {
+            Scheme::Https | Scheme::Http => target.remote.user.as_deref(),
+            Scheme::Ssh | Scheme::File => None,
+        });
     let of = |variable: &str| {
         env.var(variable).map(|token| Login {
             username: env

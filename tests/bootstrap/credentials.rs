@@ -206,6 +206,52 @@ fn a_key_of_the_users_own_is_taken_and_an_unfit_one_refused() {
         scene.cluster.secret("flux-system", "identity"),
         Some(private)
     );
+    // Another one takes its place without being told to rotate.
+    let other = elsewhere.path().join("other");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ecdsa", "-N", "", "-f"])
+        .arg(&other)
+        .status();
+    assert!(made.is_ok_and(|status| status.success()));
+    scene.target.credentials.private_key = Some(path(&other));
+    scene.run().expect("a run");
+    scene.expect_unchanged();
+    let stored = scene.cluster.secret("flux-system", "identity.pub");
+    assert!(stored.expect("stored").starts_with("ecdsa-"));
+}
+
+#[test]
+fn a_bearer_token_of_the_users_own_is_kept() {
+    let mut scene = scene_over_http("git");
+    scene
+        .vars
+        .insert("GIT_PASSWORD".to_owned(), TOKEN.to_owned());
+    for object in [
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "flux-system" } }),
+        json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "flux-system", "namespace": "flux-system" },
+            "data": { "bearerToken": "eA==" } }),
+    ] {
+        scene.cluster.put(object);
+    }
+    scene.complete();
+    assert_eq!(scene.cluster.secret("flux-system", "password"), None);
+}
+
+#[test]
+fn the_user_of_the_address_goes_with_the_token() {
+    let mut scene = scene_over_http("robot");
+    let url = scene
+        .target
+        .remote
+        .as_str()
+        .replace("http://", "http://robot@");
+    scene.target.remote = Remote::parse(&url).expect("an address");
+    scene
+        .vars
+        .insert("GIT_PASSWORD".to_owned(), TOKEN.to_owned());
+    scene.complete();
+    let user = scene.cluster.secret("flux-system", "username");
+    assert_eq!(user.as_deref(), Some("robot"));
 }
 
 #[test]

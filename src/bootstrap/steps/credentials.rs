@@ -75,8 +75,10 @@ fn inspect_existing(session: &Session<'_>) -> Result<Finding> {
 fn inspect_token(session: &Session<'_>) -> Result<Finding> {
     let name = &session.target.credentials.secret;
     let finding = Finding::default();
-    let has =
-        |secret: &Value| entry(secret, "username").is_some() && entry(secret, "password").is_some();
+    let has = |secret: &Value| {
+        let both = ["username", "password"].map(|key| entry(secret, key).is_some());
+        both == [true, true] || entry(secret, "bearerToken").is_some()
+    };
     Ok(match stored(session)? {
         Some(secret) if has(&secret) && !session.options.rotate => finding
             .present(format!("a token in Secret `{name}`"))
@@ -98,6 +100,23 @@ fn store_token(session: &Session<'_>) -> Result<()> {
         .kubectl
         .apply(secret.to_string().as_bytes(), "the Secret of the token")?;
     session.reached("credentials.stored")
+}
+
+/// The public key in the cluster, if it is to stay: not where it is to be rotated, or where another
+/// key is given.
+fn kept_public(session: &Session<'_>) -> Result<Option<String>> {
+    if session.options.rotate {
+        return Ok(None);
+    }
+    let Some(public) = stored_public(stored(session)?.as_ref()) else {
+        return Ok(None);
+    };
+    let given = match &session.target.credentials.private_key {
+        Some(file) => Some(KeyPair::read(file)?.public),
+        None => None,
+    };
+    let is_kept = given.is_none_or(|given| is_same_key(&given, &public));
+    Ok(is_kept.then_some(public))
 }
 
 /// The public key in the cluster, if its Secret is whole.
@@ -124,8 +143,7 @@ fn inspect_key(session: &Session<'_>, algorithm: KeyAlgorithm) -> Result<Finding
         "read-only"
     };
     let mut finding = Finding::default();
-    let public = stored_public(stored(session)?.as_ref()).filter(|_| !session.options.rotate);
-    let Some(public) = public else {
+    let Some(public) = kept_public(session)? else {
         finding = finding.todo(match &target.credentials.private_key {
             Some(file) => {
                 KeyPair::read(file)?;
@@ -203,9 +221,7 @@ fn inspect_key(session: &Session<'_>, algorithm: KeyAlgorithm) -> Result<Finding
 /// The public half of the cluster's key, made and stored if there is none.
 fn store_key(session: &Session<'_>, algorithm: KeyAlgorithm) -> Result<String> {
     let target = session.target;
-    if !session.options.rotate
-        && let Some(public) = stored_public(stored(session)?.as_ref())
-    {
+    if let Some(public) = kept_public(session)? {
         return Ok(public);
     }
     let remote = session.cluster_remote()?;
@@ -273,7 +289,8 @@ fn let_in_by_hand(session: &Session<'_>, public: &str) -> Result<()> {
         .ui
         .say(&format!("public key of the cluster:\n{public}"));
     let remote = session.cluster_remote()?;
-    let question = format!("may this key {access} `{remote}` now?");
+    let question =
+        format!("add it to `{remote}` as a deploy key that may {access}; is it there now?");
     let answer = if session.options.yes {
         Answer::Yes
     } else {
@@ -285,7 +302,8 @@ fn let_in_by_hand(session: &Session<'_>, public: &str) -> Result<()> {
             Err(Error::new("the cluster's public key is not let in yet")
                 .note(public)
                 .help(format!(
-                    "let it {access} `{remote}`, then run the same command with `--yes`"
+                    "add it to `{remote}` as a deploy key that may {access}, then run the same \
+                     command with `--yes`"
                 )))
         }
     }

@@ -213,10 +213,11 @@ fn wait_for_head(session: &Session<'_>, mut head: Commit) -> Result<String> {
             });
             let is_there = at.as_ref().is_none_or(|at| commit_of(at) == head.as_str());
             if !is_ready(found) || !is_there {
-                let (_, reason, message) = condition(found, "Ready").unwrap_or_default();
-                return Ok(Look::NotYet(
-                    format!("{kind} {reason} {message}").trim_end().to_owned(),
-                ));
+                let said = match condition(found, "Ready") {
+                    Some((_, reason, message)) => format!("{kind} {reason}: {message}"),
+                    None => format!("{kind} is not reported on yet"),
+                };
+                return Ok(Look::NotYet(said));
             }
             revision = at.unwrap_or_default();
         }
