@@ -80,7 +80,7 @@ fn a_repository_is_created_and_the_clusters_key_registered() {
             plan.contains("to do: register it as a deploy key, read-only"),
             "{plan}"
         );
-        assert!(plan.contains("needs: a token with the "), "{plan}");
+        assert!(plan.contains("\nneeds\n  a token with the "), "{plan}");
         let state = forge.state();
         assert_eq!(state.visibility, "private");
         assert_eq!(state.description, "The fleet");

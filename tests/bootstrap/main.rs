@@ -1,6 +1,7 @@
 //! `fluxgen bootstrap` from an empty repository to a cluster that syncs it, against real git, a
 //! recording kubectl and forges on loopback.
 
+mod api;
 mod backend;
 mod cluster;
 mod credentials;
@@ -10,6 +11,7 @@ mod http;
 mod kubectl;
 mod plain;
 mod program;
+mod real;
 mod refusals;
 mod resume;
 mod scene;

@@ -206,3 +206,51 @@ fn a_project_in_a_folder_of_its_repository_says_where_its_tree_is() {
     );
     scene.expect(0, &args(&["--dry-run"]));
 }
+
+/// All flags of the five commands in v2.9.4, the global ones of kubectl apart.
+const FLUX_FLAGS: &str = "version components components-extra registry registry-creds image-pull-secret branch \
+    recurse-submodules sparse-checkout watch-all-namespaces network-policy token-auth log-level cluster-domain \
+    toleration-keys secret-name ssh-key-algorithm ssh-rsa-bits ssh-hostkey-algos ssh-ecdsa-curve ssh-hostname ca-file \
+    private-key-file author-name author-email gpg-key-ring gpg-passphrase gpg-key-id ssh-signing-key-file \
+    ssh-signing-password ssh-signing-reuse-private-key commit-message-appendix force manifests namespace timeout context \
+    kubeconfig verbose url interval path username password silent allow-insecure-http with-bearer-token owner repository \
+    team personal private hostname read-write-key reconcile visibility deploy-token-auth group";
+
+const README: &str = include_str!("../../README.md");
+
+#[test]
+fn every_flag_of_flux_bootstrap_has_its_place_in_the_readme() {
+    let (_, table) = README
+        .split_once("### From `flux bootstrap`")
+        .expect("the table");
+    for flag in FLUX_FLAGS.split_whitespace() {
+        let mut rows = table.lines().filter(|line| line.starts_with('|'));
+        assert!(
+            rows.any(|row| row.contains(&format!("`--{flag}`"))),
+            "--{flag}"
+        );
+    }
+}
+
+#[test]
+fn the_example_of_the_readme_is_a_project() {
+    let (_, section) = README
+        .split_once("## From nothing to a running Flux")
+        .expect("the section");
+    let (_, toml) = section.split_once("```toml\n").expect("an example");
+    let (toml, _) = toml.split_once("```").expect("its end");
+    let scene = Scene::new();
+    scene.write_project("");
+    let local = "install = \"release\"\ndistribution = \"install.yaml\"";
+    scene.write(
+        "fluxgen.toml",
+        &toml.replace("install = \"release\"", local),
+    );
+    let (_, err) = scene.expect(0, &["build"]);
+    assert_eq!(err, "");
+    let (_, err) = scene.expect(2, &RUN);
+    assert!(
+        err.contains("there is no token for `github.com`\n  help: set `GITHUB_TOKEN`"),
+        "{err}"
+    );
+}
