@@ -130,6 +130,48 @@ fn kubectl_builds_the_folder_of_every_cluster_of_the_examples() {
     assert!(built >= 6, "{built}");
 }
 
+/// The folders that the Kustomizations of a project apply from its own repository.
+fn applied(root: &Path) -> BTreeSet<String> {
+    let trees = files(&root.join("clusters")).into_values();
+    trees
+        .flat_map(|bytes| documents(&String::from_utf8(bytes).expect("UTF-8")))
+        .filter(|object| object["kind"] == "Kustomization")
+        .map(|object| object["spec"].clone())
+        .filter(|spec| spec["sourceRef"]["name"] == "flux-system")
+        .filter_map(|spec| Some(spec["path"].as_str()?.to_owned()))
+        .collect()
+}
+
+#[test]
+fn kubectl_builds_every_folder_that_the_examples_apply() {
+    if !has("kubectl", &["version", "--client"]) {
+        return;
+    }
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut built = 0;
+    for name in ["quickstart", "fleet"] {
+        let scratch = tempfile::tempdir().expect("a folder");
+        copy(&examples.join(name), scratch.path());
+        for path in applied(scratch.path()) {
+            let folder = scratch.path().join(&path);
+            assert!(folder.is_dir(), "{name}: {path}");
+            generate(&folder);
+            let output = Command::new("kubectl")
+                .arg("kustomize")
+                .arg(&folder)
+                .output();
+            let output = output.expect("kubectl runs");
+            assert!(output.status.success(), "{name}: {path}: {}", told(&output));
+            assert!(
+                !documents(&super::printed(&output)).is_empty(),
+                "{name}: {path}"
+            );
+            built += 1;
+        }
+    }
+    assert!(built >= 8, "{built}");
+}
+
 #[test]
 fn kubectl_builds_files_that_resources_share() {
     if !has("kubectl", &["version", "--client"]) {
