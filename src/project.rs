@@ -20,6 +20,7 @@ use crate::load::{self, Document};
 use crate::node::{Node, Table, Value};
 use crate::resolve::resolve;
 use crate::settings::Settings;
+use crate::settings::fields::list;
 use crate::source::Sources;
 use crate::templates;
 use crate::tree::{self, Existing};
@@ -369,6 +370,10 @@ pub(crate) fn check_names(only: &[String], clusters: &[String]) -> anyhow::Resul
                 crate::diagnostic::nearest::nearest(name, clusters.iter().map(String::as_str));
             match near {
                 Some(near) => bail!("no cluster is named `{name}`; did you mean `{near}`?"),
+                None if (1..=5).contains(&clusters.len()) => bail!(
+                    "no cluster is named `{name}`; there is {}",
+                    list(clusters.iter().map(String::as_str))
+                ),
                 None => bail!("no cluster is named `{name}`"),
             }
         }

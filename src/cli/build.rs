@@ -1,16 +1,19 @@
 //! `fluxgen build`
 
-use camino::Utf8PathBuf;
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 
 use super::pending::Pending;
 use super::{Place, Status, print, tell};
 use crate::commit::Committer;
 use crate::diagnostic::Diagnostics;
+use crate::expand::include::normalize;
 use crate::files::folder_of;
 use crate::install::Mode;
 use crate::project;
-use crate::tree::{self, CLUSTERS, Plan};
+use crate::tree::{self, CLUSTERS, Existing, Plan};
 
 /// Write clusters/<name> for every cluster
 #[derive(Debug, Default, clap::Args)]
@@ -36,7 +39,7 @@ pub(super) struct Args {
     dry_run: bool,
     /// Take over a file that is not fluxgen's, or a folder of them, such as what `flux bootstrap`
     /// wrote; the path as messages print it
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     adopt: Vec<Utf8PathBuf>,
     /// Download nothing: releases of Flux come from the cache or the committed trees
     #[arg(long)]
@@ -72,6 +75,11 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     };
     let mut releases = place.releases(mode, args.locked)?;
     let mut project = place.open_with(&args.cluster, &mut releases)?;
+    let adopted: Vec<Utf8PathBuf> = args
+        .adopt
+        .iter()
+        .map(|path| adoptable(path, &project.existing))
+        .collect::<anyhow::Result<_>>()?;
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
     let tree = project.built.as_ref().and_then(|built| built.tree.as_ref());
     let plan = tree.map(|tree| {
@@ -79,7 +87,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
             tree,
             &project.existing,
             &project.config,
-            &args.adopt,
+            &adopted,
             &mut diagnostics,
         )
     });
@@ -140,6 +148,30 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         Status::Found
     } else {
         Status::Done
+    })
+}
+
+/// A path of `--adopt`, as the trees name it; refused where nothing stands there.
+fn adoptable(
+    path: &Utf8Path,
+    existing: &BTreeMap<String, Existing>,
+) -> anyhow::Result<Utf8PathBuf> {
+    let stands = |normal: &Utf8PathBuf| {
+        let (cluster, below) = normal.strip_prefix(CLUSTERS).ok().and_then(|inside| {
+            let mut parts = inside.components();
+            Some((parts.next()?.as_str(), parts.as_path()))
+        })?;
+        let tree = existing.get(cluster)?;
+        let mut files = tree.files.keys();
+        files
+            .any(|file| Utf8Path::new(file).starts_with(below))
+            .then(|| normal.clone())
+    };
+    let normal = normalize(path.as_str());
+    normal.as_ref().and_then(stands).ok_or_else(|| {
+        anyhow::anyhow!(
+            "there is nothing to adopt at `{path}`\n  help: write the path from the folder of the TOML file: `{CLUSTERS}/NAME/apps.yaml`"
+        )
     })
 }
 

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueHint};
 
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::render;
@@ -71,11 +71,12 @@ struct Place {
         value_name = "DIR",
         global = true,
         default_value = ".",
-        hide_default_value = true
+        hide_default_value = true,
+        value_hint = ValueHint::DirPath
     )]
     directory: Utf8PathBuf,
     /// The TOML file; without it, fluxgen.toml here or in a folder above
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, value_hint = ValueHint::FilePath)]
     config: Option<Utf8PathBuf>,
 }
 

@@ -134,6 +134,22 @@ fn a_folder_of_the_users_files_is_adopted_knowingly() {
     );
     assert!(read(folder.path(), APPS).starts_with("# Generated"));
     assert_eq!(read(folder.path(), mine), "# mine\n");
+    // Twice is no fault, what is not there is one.
+    succeeds(folder.path(), &["build", "--adopt", "./clusters/staging"]);
+    for path in [
+        "clusters/stagin",
+        "apps.yaml",
+        "clusters",
+        "/etc",
+        "../x",
+        "clusters/prod/mine.yaml",
+    ] {
+        let told = fails(folder.path(), 2, &["build", "--adopt", path]);
+        assert!(
+            told.contains(&format!("nothing to adopt at `{path}`")),
+            "{told}"
+        );
+    }
 }
 
 const OWN: &str = "\

@@ -111,6 +111,11 @@ fn an_unknown_cluster_gets_the_nearest_in_every_command_that_takes_one() {
         );
         assert!(told.contains("`stagin`; did you mean `staging`?"), "{told}");
     }
+    let told = fails(folder.path(), 2, &["check", "--cluster", "other"]);
+    assert!(
+        told.contains("`other`; there is `prod` and `staging`"),
+        "{told}"
+    );
     assert!(!folder.path().join("clusters").exists());
     succeeds(
         folder.path(),
