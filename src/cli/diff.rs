@@ -14,17 +14,18 @@ use crate::compare::report::{Command, Severity};
 /// `diff.deny` of either side's TOML file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 nothing to tell or, with --against, nothing denied; 1 differences without --against or with
---exit-code, errors, denied findings; 2 could not do it.
+Exit codes: 0 nothing to tell or, with --against, nothing denied; 1 differences
+without --against or with --exit-code, errors, denied findings; 2 could not do
+it.
 
 Examples:
-  fluxgen diff                                     what build would write
+  fluxgen diff                                what build would write
   fluxgen diff --cluster staging --stat
-  fluxgen diff --against main                      the working tree against a branch
-  fluxgen diff --against main --merge-base         what this branch changes, whatever main did since
-  fluxgen diff --against HEAD --staged             what is about to be committed
+  fluxgen diff --against main                 the working tree against a branch
+  fluxgen diff --against main --merge-base    what this branch alone changes
+  fluxgen diff --against HEAD --staged        what is about to be committed
   fluxgen diff --against v1.2 --head v1.3 --stat
-  fluxgen diff --against origin/main --deny destructive --format markdown=comment.md --format sarif=out.sarif")]
+  fluxgen diff --against main --deny destructive --format sarif=out.sarif")]
 pub(super) struct Args {
     /// Only this cluster; may be repeated
     #[arg(long, value_name = "NAME")]

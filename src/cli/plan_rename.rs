@@ -24,7 +24,7 @@ use crate::review::{Renamed, renames};
 #[command(after_help = "\
 Examples:
   fluxgen plan-rename                  show both steps
-  fluxgen plan-rename --write          make the first one in fluxgen.toml, keep the second as a patch
+  fluxgen plan-rename --write          write the first, keep the second
   fluxgen plan-rename --against main   when the rename is committed already")]
 pub(super) struct Args {
     /// What is applied now: a commit, branch or tag
