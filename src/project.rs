@@ -329,12 +329,8 @@ fn standing(
     existing: &BTreeMap<String, Existing>,
     diagnostics: &mut Diagnostics,
 ) -> BTreeMap<String, Standing> {
-    let read: Vec<(&String, (Standing, Vec<&str>))> = existing
-        .par_iter()
-        .map(|(name, existing)| (name, existing.marked()))
-        .collect();
     let mut standing = BTreeMap::new();
-    for (name, (own, unreadable)) in read {
+    for (name, (own, unreadable)) in tree::standing(existing) {
         for path in unreadable {
             let path = format!("{}/{name}/{path}", tree::CLUSTERS);
             diagnostics.push(
@@ -346,7 +342,7 @@ fn standing(
                 .with_help("take one side, `git checkout --ours` or `--theirs`, or remove the file to start from `initial`"),
             );
         }
-        standing.insert(name.clone(), own);
+        standing.insert(name, own);
     }
     standing
 }

@@ -3,7 +3,7 @@
 //! Only files with our header are replaced or removed. Symbolic links are never followed. Each file
 //! is written beside its place and renamed, so that it is old or new and never half.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -17,7 +17,8 @@ use crate::files::{Bytes, EntryKind, Found, Snapshot};
 use crate::image::marker;
 use crate::image::rewritten::is_rewritten;
 use crate::link::ForeignResource;
-use crate::resource::Resource;
+use crate::node::Node;
+use crate::resource::{Identity, Resource};
 use crate::source::Sources;
 
 /// The folder of all trees, below the project's.
@@ -124,37 +125,67 @@ impl Existing {
         }
         found
     }
+}
 
-    /// The resources that stand in the tree.
-    pub fn standing(&self) -> Standing {
-        self.marked().0
-    }
+/// Paths and bytes of the files in which something is marked.
+type MarkedFiles<'a> = Vec<(&'a str, &'a Bytes)>;
 
-    /// The resources that stand in the tree, and the files with marked values that cannot be read.
-    pub fn marked(&self) -> (Standing, Vec<&str>) {
-        let mut marked = HashMap::new();
-        let mut others = Vec::new();
-        let mut unreadable = Vec::new();
-        for (path, file) in &self.files {
-            let File::Ours(bytes) = file else { continue };
-            if !has_marks(bytes) {
-                // What installs Flux is large, and nothing of it is ever marked.
-                if !path.starts_with("flux-system/") {
+/// The resources of a file that many clusters may have.
+type SharedResources = Vec<(Arc<Identity>, Arc<Node>)>;
+
+/// The resources that stand in the trees by cluster, and the files with marked values that cannot be read.
+///
+/// Most clusters of a fleet hold the same files; each distinct one is read once.
+pub fn standing(
+    existing: &BTreeMap<String, Existing>,
+) -> BTreeMap<String, (Standing, Vec<String>)> {
+    // What installs Flux is large, and nothing of it is ever marked.
+    let is_small = |path: &str| !path.starts_with("flux-system/");
+    let sorted: Vec<(&String, MarkedFiles<'_>, Vec<Bytes>)> = existing
+        .par_iter()
+        .map(|(name, existing)| {
+            let (mut marked, mut others) = (Vec::new(), Vec::new());
+            for (path, file) in &existing.files {
+                let File::Ours(bytes) = file else { continue };
+                if has_marks(bytes) {
+                    marked.push((path.as_str(), bytes));
+                } else if is_small(path) {
                     others.push(bytes.clone());
                 }
-                continue;
             }
-            match read_resources(bytes) {
-                Some(resources) => marked.extend(
-                    resources
-                        .into_iter()
-                        .map(|resource| (resource.identity, resource.node)),
-                ),
-                None => unreadable.push(path.as_str()),
+            (name, marked, others)
+        })
+        .collect();
+    let distinct: HashSet<&Bytes> = sorted
+        .iter()
+        .flat_map(|(_, marked, _)| marked.iter().map(|(_, bytes)| *bytes))
+        .collect();
+    let read: HashMap<&Bytes, Option<SharedResources>> = distinct
+        .into_par_iter()
+        .map(|bytes| {
+            let shared =
+                |resource: Resource| (Arc::new(resource.identity), Arc::new(resource.node));
+            let resources = read_resources(bytes);
+            (
+                bytes,
+                resources.map(|resources| resources.into_iter().map(shared).collect()),
+            )
+        })
+        .collect();
+    sorted
+        .into_par_iter()
+        .map(|(name, files, others)| {
+            let mut marked = HashMap::new();
+            let mut unreadable = Vec::new();
+            for (path, bytes) in files {
+                match &read[bytes] {
+                    Some(resources) => marked.extend(resources.iter().cloned()),
+                    None => unreadable.push(path.to_owned()),
+                }
             }
-        }
-        (Standing::new(marked, others), unreadable)
-    }
+            (name.clone(), (Standing::new(marked, others), unreadable))
+        })
+        .collect()
 }
 
 fn has_marks(bytes: &[u8]) -> bool {

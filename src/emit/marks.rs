@@ -1,7 +1,8 @@
 //! Marked values belong to the cluster: what stands in its tree is kept.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::files::Bytes;
 use crate::node::{Node, Value};
@@ -19,8 +20,8 @@ pub enum Step {
 /// A cluster's resources as they stand in its tree.
 #[derive(Debug, Default)]
 pub struct Standing {
-    /// Those of files in which something is marked.
-    marked: HashMap<Identity, Node>,
+    /// Those of files in which something is marked; equal files of several clusters share them.
+    marked: HashMap<Arc<Identity>, Arc<Node>>,
     /// The other files of the tree, which are read only when a resource is looked for that is marked for the
     /// first time.
     files: Vec<Bytes>,
@@ -28,7 +29,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    pub fn new(marked: HashMap<Identity, Node>, files: Vec<Bytes>) -> Self {
+    pub fn new(marked: HashMap<Arc<Identity>, Arc<Node>>, files: Vec<Bytes>) -> Self {
         Self {
             marked,
             files,
@@ -44,6 +45,9 @@ impl Standing {
         if let Some(node) = self.marked.get(identity) {
             return Some(node);
         }
+        if self.files.is_empty() {
+            return None;
+        }
         let others = self.others.get_or_init(|| {
             let resources = self.files.iter().flat_map(|bytes| tree::resources(bytes));
             resources
@@ -55,19 +59,21 @@ impl Standing {
 }
 
 /// Where the resources of a cluster stood before, whatever they were called.
-pub struct Former<'a> {
+pub struct Former<'a, I> {
     standing: &'a Standing,
     /// What the cluster has now.
-    now: HashSet<&'a Identity>,
+    identities: I,
+    /// The same, once a resource is looked for that has another name in the tree.
+    now: OnceCell<HashSet<&'a Identity>>,
 }
 
-impl<'a> Former<'a> {
-    pub fn new(standing: &'a Standing, now: impl Iterator<Item = &'a Identity>) -> Self {
-        let now = match standing.is_empty() {
-            true => HashSet::new(),
-            false => now.collect(),
-        };
-        Self { standing, now }
+impl<'a, I: Iterator<Item = &'a Identity> + Clone> Former<'a, I> {
+    pub fn new(standing: &'a Standing, identities: I) -> Self {
+        Self {
+            standing,
+            identities,
+            now: OnceCell::new(),
+        }
     }
 
     /// The resource as it stands in the tree: under its own name, the one of `renamedFrom`, or as the one
@@ -101,12 +107,15 @@ impl<'a> Former<'a> {
                 found.is_some_and(|found| policy_of(found) == Some(&marked.policy))
             })
         };
+        let now = self.now.get_or_init(|| self.identities.clone().collect());
         let gone = self.standing.marked.iter().filter(|(identity, node)| {
             (&identity.group, &identity.kind) == (&own.group, &own.kind)
-                && !self.now.contains(identity)
+                && !now.contains(identity.as_ref())
                 && has_the_marks(node)
         });
-        let gone: Vec<(&Identity, &Node)> = gone.collect();
+        let gone: Vec<(&Identity, &Node)> = gone
+            .map(|(identity, node)| (identity.as_ref(), node.as_ref()))
+            .collect();
         let mut namesakes = gone
             .iter()
             .filter(|(identity, _)| identity.name == own.name);
@@ -269,30 +278,41 @@ pub fn kept(resource: &Resource, there: &Node, path: &[Step]) -> Option<Value> {
     (!matches!(value, Value::Null)).then_some(value)
 }
 
-/// The resource with what stands in the tree, `there`; `None` where that is what it has already.
+/// The marked values of a resource that stand otherwise in the tree, in `there`, and their places.
 ///
 /// `reset` are the policies, as `namespace/name`, whose values are not kept.
-pub(crate) fn keep(resource: &Resource, there: &Node, reset: &[String]) -> Option<Resource> {
-    let changed: Vec<(Vec<Step>, Value)> = marks(&resource.node)
+pub(crate) fn changes(
+    resource: &Resource,
+    there: &Node,
+    reset: &[String],
+) -> Vec<(Vec<Step>, Value)> {
+    marks(&resource.node)
         .into_iter()
         .filter(|(_, marked)| !reset.iter().any(|policy| is_of(&marked.policy, policy)))
         .filter_map(|(path, marked)| {
             let value = kept(resource, there, &path)?;
             (!value.same(&marked.value)).then_some((path, value))
         })
-        .collect();
-    if changed.is_empty() {
-        return None;
-    }
+        .collect()
+}
+
+/// The resource with what stands in the tree; `None` where that is what it has already.
+pub(crate) fn keep(resource: &Resource, there: &Node, reset: &[String]) -> Option<Resource> {
+    let changes = changes(resource, there, reset);
+    (!changes.is_empty()).then(|| with_changes(resource, &changes))
+}
+
+/// The resource with these values.
+pub(crate) fn with_changes(resource: &Resource, changes: &[(Vec<Step>, Value)]) -> Resource {
     let mut kept = resource.clone();
-    for (path, value) in changed {
+    for (path, value) in changes {
         if let Some(Value::Marked(marked)) =
-            at_mut(&mut kept.node, &path).map(|node| &mut node.value)
+            at_mut(&mut kept.node, path).map(|node| &mut node.value)
         {
-            marked.value = value;
+            marked.value = value.clone();
         }
     }
-    Some(kept)
+    kept
 }
 
 /// Whether a marker, `namespace:name[:part]`, is of a policy, `namespace/name`.

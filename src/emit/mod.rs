@@ -4,6 +4,7 @@
 //! the cluster, make it differ.
 
 mod difference;
+mod form;
 pub mod marks;
 pub(crate) mod path;
 mod schema_comment;
@@ -11,7 +12,8 @@ pub(crate) mod template;
 mod template_lines;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -19,12 +21,13 @@ use crate::check::Checked;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expand::Variant;
 use crate::link::Graph;
-use crate::resource::Resource;
+use crate::node::Value;
+use crate::resource::{Identity, Resource};
 use crate::schema::Registry;
 use crate::settings::Settings;
 
 pub use marks::Standing;
-use marks::{Former, has_marks};
+use marks::{Former, Step, has_marks};
 use path::Paths;
 use schema_comment::SchemaComment;
 use template::Renderer;
@@ -91,6 +94,7 @@ pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnost
         graph,
         renderer,
         reset: &around.reset,
+        kept: Mutex::default(),
         head: head(settings, &around.config),
         schema_comment,
     };
@@ -198,6 +202,8 @@ struct Emitting<'a> {
     reset: &'a [String],
     head: String,
     schema_comment: SchemaComment,
+    /// The documents of variants with values that stand in a tree: most clusters have the same.
+    kept: Mutex<HashMap<String, Arc<str>>>,
 }
 
 impl Emitting<'_> {
@@ -267,8 +273,12 @@ impl Emitting<'_> {
         let mut files: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
         for (path, mut ids) in by_path {
             let text: Arc<str> = match ids.as_slice() {
-                [id] if !variants[*id as usize].has_marks || standing.is_empty() => {
-                    variants[*id as usize].file.clone()
+                [id] => {
+                    let written = &variants[*id as usize];
+                    match self.kept(*id, variants, &former)? {
+                        Some(documents) => Arc::from(self.file(&documents)),
+                        None => written.file.clone(),
+                    }
                 }
                 _ => {
                     ids.sort_by_key(|id| {
@@ -278,7 +288,10 @@ impl Emitting<'_> {
                     });
                     let mut documents = String::new();
                     for id in ids {
-                        documents.push_str(&self.kept(id, variants, &former)?);
+                        match self.kept(id, variants, &former)? {
+                            Some(own) => documents.push_str(&own),
+                            None => documents.push_str(&variants[id as usize].documents),
+                        }
                     }
                     Arc::from(self.file(&documents))
                 }
@@ -293,39 +306,57 @@ impl Emitting<'_> {
         })
     }
 
-    /// A variant's documents with the values that stand in the tree.
-    fn kept(
+    /// A variant's documents with the values that stand in the tree; `None` where these are its own.
+    fn kept<'a>(
         &self,
         id: u32,
         variants: &[Written],
-        former: &Former<'_>,
-    ) -> Result<Arc<str>, Diagnostic> {
+        former: &Former<'a, impl Iterator<Item = &'a Identity> + Clone>,
+    ) -> Result<Option<Arc<str>>, Diagnostic> {
         let written = &variants[id as usize];
         let variant = &self.graph.validated.expanded.variants[id as usize];
         if !written.has_marks {
-            return Ok(written.documents.clone());
+            return Ok(None);
         }
         let renamed_from = variant.renamed_from.as_ref();
         let renamed_from = renamed_from.map(|name| name.value.as_str());
-        let kept: Vec<Option<Resource>> = variant
+        let changes: Vec<Vec<(Vec<Step>, Value)>> = variant
             .resources
             .iter()
             .map(|resource| {
                 if !has_marks(&resource.node) {
-                    return None;
+                    return Vec::new();
                 }
-                let there = former.find(resource, renamed_from)?;
-                marks::keep(resource, there, self.reset)
+                former
+                    .find(resource, renamed_from)
+                    .map(|there| marks::changes(resource, there, self.reset))
+                    .unwrap_or_default()
             })
             .collect();
-        if kept.iter().all(Option::is_none) {
-            return Ok(written.documents.clone());
+        if changes.iter().all(Vec::is_empty) {
+            return Ok(None);
         }
-        let resources = kept
+        let mut key = format!("{id}");
+        for (at, (path, value)) in changes
             .iter()
-            .zip(&variant.resources)
-            .map(|(kept, resource)| kept.as_ref().unwrap_or(resource));
-        Ok(Arc::from(self.documents(resources, variant)?))
+            .enumerate()
+            .flat_map(|(at, changes)| changes.iter().map(move |change| (at, change)))
+        {
+            write!(key, ";{at} {path:?} {:?}", value.scalar()).expect("a String takes everything");
+        }
+        let known = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(documents) = known().get(&key) {
+            return Ok(Some(documents.clone()));
+        }
+        let resources: Vec<Resource> = variant
+            .resources
+            .iter()
+            .zip(&changes)
+            .map(|(resource, changes)| marks::with_changes(resource, changes))
+            .collect();
+        let documents: Arc<str> = Arc::from(self.documents(resources.iter(), variant)?);
+        known().insert(key, documents.clone());
+        Ok(Some(documents))
     }
 }
 

@@ -3,13 +3,14 @@
 //! `{{ x | yaml }}` is the only way for a value to get into a file. What a template renders is read
 //! back and must equal the resource it was rendered from.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja};
 
 use super::difference::difference;
+use super::form::form;
 use super::path::reason;
 use super::template_lines;
 use crate::diagnostic::Diagnostic;
@@ -37,6 +38,9 @@ pub type TemplateFiles = BTreeMap<String, String>;
 /// Renders documents.
 pub(crate) struct Renderer {
     environment: Environment<'static>,
+    /// The forms whose text was read back. Nothing is known of what a user's template makes of another resource, so
+    /// there it is every text.
+    proved: Option<Mutex<HashSet<String>>>,
 }
 
 impl Renderer {
@@ -59,13 +63,17 @@ impl Renderer {
             .iter()
             .filter(|(name, _)| !own.contains_key(*name))
             .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let is_built_in = own.is_empty();
         let own = own.iter().map(|(name, text)| (name.clone(), text.clone()));
         for (name, text) in built_in.chain(own) {
             environment
                 .add_template_owned(name.clone(), text)
                 .map_err(|error| refused(&name, &error))?;
         }
-        Ok(Self { environment })
+        Ok(Self {
+            environment,
+            proved: is_built_in.then(Mutex::default),
+        })
     }
 
     /// Warnings for templates that no resource is rendered by, most often for their names.
@@ -105,7 +113,7 @@ impl Renderer {
             .collect()
     }
 
-    /// Renders one document and proves that it is the resource.
+    /// Renders one document and proves that it is the resource, once for each form of resources.
     pub(crate) fn render(&self, resource: &Resource) -> Result<String, Diagnostic> {
         let own = format!("{}.yaml", resource.identity.kind);
         let name = match self.environment.get_template(&own) {
@@ -122,8 +130,25 @@ impl Renderer {
         if !text.ends_with('\n') {
             text.push('\n');
         }
+        let form = self
+            .proved
+            .as_ref()
+            .map(|proved| (proved, form(&resource.node)));
+        let is_proved = form.as_ref().is_some_and(|(proved, form)| {
+            let proved = proved.lock().unwrap_or_else(PoisonError::into_inner);
+            proved.contains(form)
+        });
+        if is_proved {
+            return Ok(text);
+        }
         match fault(&text, resource) {
-            None => Ok(text),
+            None => {
+                if let Some((proved, form)) = form {
+                    let mut proved = proved.lock().unwrap_or_else(PoisonError::into_inner);
+                    proved.insert(form);
+                }
+                Ok(text)
+            }
             Some((line, what)) => {
                 let line = self.origin(name, resource, line);
                 Err(Diagnostic::error(

@@ -76,13 +76,24 @@ fn is_nothing(error: &io::Error) -> bool {
 }
 
 fn read_file(place: &Utf8Path, path: &str, most: u64) -> io::Result<Bytes> {
-    let file = fs_err::File::open(place)?;
+    let mut file = fs_err::File::open(place)?;
     let length = file.metadata()?.len();
     if length > most {
         return Err(too_large(path, most));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
-    file.take(most + 1).read_to_end(&mut bytes)?;
+    // One byte more than there should be: a read that stops short of it has met the file's end, and saves the
+    // one that would find nothing.
+    let length = usize::try_from(length).unwrap_or(0);
+    let mut bytes = vec![0; length + 1];
+    let got = match file.read(&mut bytes) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+        got => got?,
+    };
+    bytes.truncate(got);
+    if got != length || length == 0 {
+        // It grew or shrank meanwhile, or is one of those whose length nobody knows.
+        file.take(most + 1 - got as u64).read_to_end(&mut bytes)?;
+    }
     if bytes.len() as u64 > most {
         return Err(too_large(path, most));
     }

@@ -7,4 +7,5 @@ mod scalar;
 mod writer;
 
 pub use reader::{MAX_TEXT, ReadError, read_all};
+pub(crate) use scalar::is_plain;
 pub use writer::{write, write_at, write_scalar};

@@ -13,6 +13,7 @@ use super::{Place, Status, tell};
 use crate::emit::Standing;
 use crate::image::owned::{self, Owned};
 use crate::project::Project;
+use crate::tree;
 
 /// Try image policies, and look after the values that image automation commits
 #[derive(Debug, clap::Args)]
@@ -59,10 +60,9 @@ fn values<'a>(
     name: Option<&str>,
     only: &[String],
 ) -> anyhow::Result<Vec<Owned<'a>>> {
-    let standing: BTreeMap<String, Standing> = project
-        .existing
-        .iter()
-        .map(|(cluster, existing)| (cluster.clone(), existing.standing()))
+    let standing: BTreeMap<String, Standing> = tree::standing(&project.existing)
+        .into_iter()
+        .map(|(cluster, (standing, _))| (cluster, standing))
         .collect();
     let Some(graph) = project.built.as_ref().and_then(|built| built.graph()) else {
         return Ok(Vec::new());
