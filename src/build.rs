@@ -35,13 +35,14 @@ pub fn build(
     includes: &Includes,
     foreign: &Foreign,
     around: &Surroundings,
+    facts: &Facts<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Built {
     let resolved = resolve(document, diagnostics);
     let expanded = expand(&resolved, includes, diagnostics);
     let validated = validate(expanded, diagnostics);
     let graph = link(validated, foreign, diagnostics);
-    let (checked, refused) = match check(graph, &Facts::default(), diagnostics) {
+    let (checked, refused) = match check(graph, facts, diagnostics) {
         Ok(checked) => (Some(checked), None),
         Err(graph) => (None, Some(graph)),
     };

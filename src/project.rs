@@ -19,6 +19,7 @@ use crate::install::{Mode, Releases, folder};
 use crate::load::{self, Document};
 use crate::node::{Node, Table, Value};
 use crate::resolve::resolve;
+use crate::rules::Facts;
 use crate::settings::Settings;
 use crate::settings::fields::list;
 use crate::source::Sources;
@@ -213,7 +214,16 @@ impl Project {
             standing: standing(&self.existing, &mut self.diagnostics),
             reset: self.reset.clone(),
         };
-        let mut built = build(document, includes, &foreign, &around, &mut self.diagnostics);
+        let mut built = build(
+            document,
+            includes,
+            &foreign,
+            &around,
+            &Facts {
+                repository: Some(&self.snapshot),
+            },
+            &mut self.diagnostics,
+        );
         self.standing = around.standing;
         if let (Some(tree), false) = (&mut built.tree, only.is_empty()) {
             tree.clusters.retain(|cluster| only.contains(&cluster.name));

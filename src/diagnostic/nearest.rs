@@ -6,15 +6,25 @@
 /// third of the letters may differ, a swap of neighbours counting once, and at least one letter
 /// must stay; among equals the first known word wins, so the order of `known` decides.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    /// More words than this are no list that a typing mistake is looked for in.
+    const MOST: usize = 5000;
     /// Longer words are keys of nobody; comparing them would cost their square.
     const LONGEST: usize = 128;
     if word.is_empty() || word.len() > LONGEST {
         return None;
     }
     let folded = fold(word);
+    let (letters_of_word, length) = shape(word);
     let mut best: Option<(usize, &'a str)> = None;
-    for candidate in known {
+    for candidate in known.take(MOST) {
         if candidate == word || candidate.len() > LONGEST {
+            continue;
+        }
+        // Most words are far off, which their letters alone tell.
+        let (letters, other) = shape(candidate);
+        let allowed = (length.max(other) / 3).clamp(1, 5);
+        let different = (letters ^ letters_of_word).count_ones() as usize;
+        if length.abs_diff(other) > allowed || different > 2 * allowed {
             continue;
         }
         let folded_candidate = fold(candidate);
@@ -32,9 +42,22 @@ pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&
     best.map(|(_, candidate)| candidate)
 }
 
+/// Which letters a folded word has, one bit each, and how many.
+fn shape(word: &str) -> (u64, usize) {
+    let letters = word.chars().filter(|letter| !is_separator(*letter));
+    letters.fold((0, 0), |(seen, count), letter| {
+        let bit = u32::from(letter.to_ascii_lowercase()) % 64;
+        (seen | 1 << bit, count + 1)
+    })
+}
+
+fn is_separator(letter: char) -> bool {
+    matches!(letter, '-' | '_' | '.')
+}
+
 fn fold(word: &str) -> String {
     word.chars()
-        .filter(|letter| !matches!(letter, '-' | '_' | '.'))
+        .filter(|letter| !is_separator(*letter))
         .flat_map(char::to_lowercase)
         .collect()
 }

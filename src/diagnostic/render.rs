@@ -29,6 +29,11 @@ pub struct Style {
 const DEFAULT_WIDTH: usize = 140;
 /// Fewer columns than this cannot hold a line number, a source line and an underline.
 const LEAST_WIDTH: usize = 40;
+/// Findings shown in full before the rest is counted: nobody reads more, and a wrong default can make
+/// millions. Machines get all of them.
+const SHOWN: usize = 300;
+/// Characters of a message; the list of all keys of a HelmRelease has a third of them.
+const LONGEST: usize = 4000;
 /// Clusters named in full before the rest is counted.
 const NAMED_CLUSTERS: usize = 3;
 
@@ -54,7 +59,7 @@ impl Style {
 
     /// `text` in lines that fit behind `indent` columns, where a width is known.
     pub(crate) fn fit(&self, text: &str, indent: usize) -> String {
-        let text = printable(text);
+        let text = printable(short(text));
         match self.width {
             Some(_) => wrap(&text, self.columns().saturating_sub(indent)),
             None => text.into_owned(),
@@ -66,9 +71,12 @@ impl Style {
 pub fn human(diagnostics: &[Diagnostic], sources: &Sources, style: &Style) -> String {
     let renderer = style.renderer();
     let mut out = String::new();
-    for diagnostic in diagnostics {
+    for diagnostic in diagnostics.iter().take(SHOWN) {
         out.push_str(&renderer.render(&[group(diagnostic, sources, style)]));
         out.push_str("\n\n");
+    }
+    if let Some(said) = diagnostics.get(SHOWN..).and_then(summary) {
+        out.push_str(&format!("… and {said} that are not shown\n\n"));
     }
     out
 }
@@ -122,6 +130,14 @@ pub(crate) fn in_clusters(clusters: &[String]) -> Option<String> {
     }
 }
 
+/// A text without what would fill a screen: a name of a megabyte, say.
+fn short(text: &str) -> &str {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}
+
 fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources, style: &Style) -> Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
@@ -130,7 +146,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources, style: &Style) ->
     };
     // The message is never wrapped: it is what people search their logs for.
     let mut group = level
-        .primary_title(printable(&diagnostic.message))
+        .primary_title(printable(short(&diagnostic.message)))
         .id(diagnostic.code)
         .elements(std::iter::empty::<Element<'_>>());
     let excerpts = excerpt::of(&diagnostic.labels, sources, style.columns());

@@ -4,6 +4,7 @@ use minijinja::{Environment, UndefinedBehavior};
 
 use crate::diagnostic::Diagnostic;
 use crate::expand::Variant;
+use crate::expand::expression::too_long;
 use crate::expand::include::normalize;
 use crate::resolve::Section;
 use crate::resource::Identity;
@@ -30,6 +31,13 @@ impl Paths {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(10_000));
+        if let Some(length) = too_long(&path.value) {
+            return Err(Diagnostic::error(
+                "layout",
+                format!("`layout.path` has an expression of {length} bytes"),
+            )
+            .at(path.span, ""));
+        }
         environment
             .add_template_owned("path", path.value.clone())
             .map_err(|error| {

@@ -15,6 +15,7 @@ use super::path::reason;
 use super::template_lines;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest::nearest;
+use crate::expand::expression::too_long;
 use crate::link::Graph;
 use crate::node::{Node, Value};
 use crate::resource::Resource;
@@ -66,6 +67,13 @@ impl Renderer {
         let is_built_in = own.is_empty();
         let own = own.iter().map(|(name, text)| (name.clone(), text.clone()));
         for (name, text) in built_in.chain(own) {
+            if let Some(length) = too_long(&text) {
+                return Err(Diagnostic::error(
+                    "template",
+                    format!("the template `{name}` has an expression of {length} bytes"),
+                )
+                .with_help("divide it: `{% set part = … %}`"));
+            }
             environment
                 .add_template_owned(name.clone(), text)
                 .map_err(|error| refused(&name, &error))?;

@@ -14,6 +14,9 @@ use crate::source::{FileId, Span};
 /// Steps an expression may take: far more than any name or number needs, far less than a second.
 const FUEL: u64 = 100_000;
 
+/// The longest expression, in bytes: its parts nest in each other, and a stack ends.
+const LONGEST: usize = 2048;
+
 /// The longest text or list that an expression may make, in bytes or items.
 const LARGEST: usize = 1 << 20;
 
@@ -420,6 +423,12 @@ fn pieces(text: &str) -> Result<Vec<Piece>, String> {
         if source.is_empty() {
             return Err("an empty expression `${{ }}`".to_owned());
         }
+        if source.len() > LONGEST {
+            let length = source.len();
+            return Err(format!(
+                "an expression of {length} bytes, more than {LONGEST}"
+            ));
+        }
         pieces.push(Piece::Expression(source.to_owned()));
         rest = &inside[end + 2..];
     }
@@ -449,6 +458,19 @@ fn expression_end(text: &str) -> Option<usize> {
         at += 1;
     }
     None
+}
+
+/// The length of a tag of a template that is too long to be compiled, if there is one.
+pub(crate) fn too_long(template: &str) -> Option<usize> {
+    let length = |(start, open): (usize, &str)| {
+        let inside = &template[start + open.len()..];
+        let close = if open == "{%" { "%}" } else { "}}" };
+        inside.find(close).unwrap_or(inside.len())
+    };
+    let tags = template
+        .match_indices("{{")
+        .chain(template.match_indices("{%"));
+    tags.map(length).find(|length| *length > LONGEST)
 }
 
 fn to_jinja(value: &Value) -> Jinja {

@@ -753,15 +753,26 @@ impl<'a, 'd> Expanding<'a, 'd> {
 
     /// Overrides that met nothing, and variables that nothing uses.
     fn report_unused(&mut self) {
+        if self
+            .used_vars
+            .iter()
+            .any(|path| path.starts_with("cluster.groups"))
+        {
+            // An expression may ask for any of them.
+            self.diagnostics.retain(|one| one.code != "unused-group");
+        }
         let clusters = &self.resolved.settings.clusters;
         if clusters.iter().any(|cluster| !cluster.flux.is_known) {
             // Nothing was made for them, so that nobody can say what they use.
             return;
         }
+        // Beyond these nobody reads what may have been meant.
+        let mut left = 300_usize;
         for (over, used) in self.resolved.overrides.iter().zip(&self.used_overrides) {
             if *used {
                 continue;
             }
+            left = left.saturating_sub(1);
             let settings = &self.resolved.settings;
             let holder = match over.layer.origin {
                 Origin::Group(at) => format!("group `{}`", settings.groups[at].name.value),
@@ -780,10 +791,12 @@ impl<'a, 'd> Expanding<'a, 'd> {
             )
             .at(over.key.span, "");
             let drafts = || {
-                self.resolved
-                    .drafts
-                    .iter()
-                    .filter(|draft| draft.section == over.section)
+                let drafts = if left > 0 {
+                    &self.resolved.drafts[..]
+                } else {
+                    &[]
+                };
+                drafts.iter().filter(|draft| draft.section == over.section)
             };
             diagnostic = if let Some(draft) =
                 drafts().find(|draft| draft.key.value == over.key.value)

@@ -8,8 +8,8 @@ use crate::node::Node;
 use crate::resource::Resource;
 
 #[derive(Debug, Clone)]
-pub(super) struct KustomizationSpec<'a> {
-    pub(super) path: &'a str,
+pub(crate) struct KustomizationSpec<'a> {
+    pub(crate) path: &'a str,
     pub(super) source: SourceRef<'a>,
     pub(super) prune: bool,
     pub(super) deletion_policy: DeletionPolicy,
@@ -54,7 +54,7 @@ impl<'a> SourceRef<'a> {
 }
 
 impl<'a> KustomizationSpec<'a> {
-    pub(super) fn of(resource: &'a Resource) -> Self {
+    pub(crate) fn of(resource: &'a Resource) -> Self {
         let spec = |key: &str| resource.get(&["spec", key]);
         Self {
             path: text(spec("path")).unwrap_or("./"),
@@ -102,7 +102,7 @@ impl<'a> KustomizationSpec<'a> {
     }
 
     /// What Flux builds from its folder.
-    pub(super) fn build(&self) -> Build {
+    pub(crate) fn build(&self) -> Build {
         let spec = |key: &str| self.resource.get(&["spec", key]);
         let owned = |value: Option<&str>| value.map(str::to_owned);
         let post_build = spec("postBuild");
@@ -119,6 +119,7 @@ impl<'a> KustomizationSpec<'a> {
                 .filter_map(|item| item.as_str().map(str::to_owned))
                 .collect(),
             ignore_missing_components: flag(spec("ignoreMissingComponents")),
+            has_images: !items(spec("images")).is_empty(),
             patches: items(spec("patches"))
                 .iter()
                 .filter_map(|item| {

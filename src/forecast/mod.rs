@@ -10,7 +10,7 @@ mod found;
 mod helm_release;
 mod helm_spec;
 mod kustomization;
-mod kustomization_spec;
+pub(crate) mod kustomization_spec;
 mod objects;
 mod owners;
 mod plan;

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_yaml::Value as Yaml;
 
 use super::keeps_from_pruning;
+use super::substitute::required;
 use crate::node::{Node, Table, Value};
 use crate::resource::{Identity, Resource};
 use crate::source::Span;
@@ -14,8 +15,67 @@ pub(super) struct Document {
     pub(super) identity: Identity,
     pub(super) prune_disabled: bool,
     pub(super) substitute_disabled: bool,
+    /// Variables that have to have a value in `postBuild`.
+    pub(super) variables: Vec<Variable>,
+    /// A patch may have removed some of what stands here.
+    pub(super) is_patched: bool,
     /// Only for the kinds of Flux that own other objects.
     pub(super) flux: Option<Resource>,
+}
+
+/// `${name}` in an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Variable {
+    pub(super) name: String,
+    pub(super) place: Place,
+}
+
+/// Where a variable stands: some places are written over by transformers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Namespace,
+    Image,
+    Elsewhere,
+}
+
+/// The variables below a value, keys among them.
+pub(super) fn variables(yaml: &Yaml) -> Vec<Variable> {
+    let mut found = Vec::new();
+    collect(yaml, Place::Elsewhere, &mut found);
+    found
+}
+
+fn collect(yaml: &Yaml, place: Place, found: &mut Vec<Variable>) {
+    let mut add = |text: &str| {
+        for name in required(text) {
+            let variable = Variable { name, place };
+            if !found.contains(&variable) {
+                found.push(variable);
+            }
+        }
+    };
+    match yaml {
+        Yaml::String(text) => add(text),
+        Yaml::Sequence(items) => items.iter().for_each(|item| collect(item, place, found)),
+        Yaml::Mapping(entries) => {
+            for (key, value) in entries {
+                let place = match key.as_str() {
+                    Some("namespace") => Place::Namespace,
+                    Some("image") => Place::Image,
+                    _ => Place::Elsewhere,
+                };
+                collect(key, Place::Elsewhere, found);
+                collect(value, place, found);
+            }
+        }
+        Yaml::Tagged(tagged) => collect(&tagged.value, place, found),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {}
+    }
+}
+
+/// Whether a label or annotation keeps an object from being substituted.
+pub(super) fn disables_substitution(key: &str, value: &str) -> bool {
+    key == "kustomize.toolkit.fluxcd.io/substitute" && value.eq_ignore_ascii_case("disabled")
 }
 
 /// What a YAML text holds.
@@ -92,10 +152,9 @@ fn take(yaml: &Yaml, found: &mut Documents, depth: usize) {
     );
     found.objects.push(Document {
         prune_disabled: has(&keeps_from_pruning),
-        substitute_disabled: has(&|key, value| {
-            key == "kustomize.toolkit.fluxcd.io/substitute"
-                && value.eq_ignore_ascii_case("disabled")
-        }),
+        substitute_disabled: has(&disables_substitution),
+        variables: variables(yaml),
+        is_patched: false,
         flux: owns_objects
             .then(|| Resource::from_node(node(yaml)))
             .flatten(),

@@ -2,6 +2,7 @@
 
 use serde_yaml::Value as Yaml;
 
+use super::document::disables_substitution;
 use super::{InlinePatch, Target};
 
 pub(super) const FILE_NAMES: [&str; 3] =
@@ -16,6 +17,8 @@ pub(super) struct Kustomization {
     pub(super) namespace: Option<String>,
     pub(super) name_prefix: Option<String>,
     pub(super) name_suffix: Option<String>,
+    /// `images`, which write over the images of containers.
+    pub(super) has_images: bool,
     pub(super) generated: Vec<Generated>,
     pub(super) patches: Vec<Patch>,
     /// Common labels and annotations, for those that keep an object from being pruned.
@@ -34,6 +37,10 @@ pub(super) struct Generated {
     pub(super) merges: bool,
     /// The name ends in a hash of the contents.
     pub(super) has_hash: bool,
+    /// Files whose texts it holds; those of a Secret are encoded and of no interest here.
+    pub(super) files: Vec<String>,
+    pub(super) literals: Vec<String>,
+    pub(super) substitute_disabled: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -66,6 +73,7 @@ pub(super) fn read(text: &str) -> Result<Kustomization, String> {
     read.resources.extend(texts_of(&yaml, "bases"));
     read.components = texts_of(&yaml, "components");
 
+    read.has_images = !items_of(&yaml, "images").is_empty();
     let options = yaml.get("generatorOptions");
     for (field, kind) in [
         ("configMapGenerator", "ConfigMap"),
@@ -82,7 +90,28 @@ pub(super) fn read(text: &str) -> Result<Kustomization, String> {
                     .unwrap_or(false)
             };
             let behavior = text_of(generator, "behavior").unwrap_or_default();
+            let is_text = kind == "ConfigMap";
+            let mut files = texts_of(generator, "files");
+            files.extend(texts_of(generator, "envs"));
+            files.extend(text_of(generator, "env"));
+            let files = files.iter().filter(|_| is_text).map(|file| {
+                let path = file.split_once('=').map_or(file.as_str(), |(_, path)| path);
+                path.to_owned()
+            });
+            let mut marks_of = Vec::new();
+            for options in [options, generator.get("options")].into_iter().flatten() {
+                marks(options.get("annotations"), &mut marks_of);
+                marks(options.get("labels"), &mut marks_of);
+            }
             read.generated.push(Generated {
+                files: files.collect(),
+                literals: match is_text {
+                    true => texts_of(generator, "literals"),
+                    false => Vec::new(),
+                },
+                substitute_disabled: marks_of
+                    .iter()
+                    .any(|(key, value)| disables_substitution(key, value)),
                 kind,
                 name,
                 namespace: text_of(generator, "namespace").unwrap_or_default(),

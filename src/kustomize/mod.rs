@@ -31,6 +31,8 @@ pub struct Build {
     /// Relative to `path`.
     pub components: Vec<String>,
     pub ignore_missing_components: bool,
+    /// `images` is there, which writes over the images of containers.
+    pub has_images: bool,
     pub patches: Vec<InlinePatch>,
     /// `postBuild.substitute`.
     pub substitute: BTreeMap<String, String>,
@@ -65,8 +67,21 @@ pub struct Contents {
     pub objects: BTreeMap<Identity, Built>,
     /// Why there may be more objects, or others. Empty: `objects` is all there is.
     pub unknown: BTreeSet<String>,
+    /// Variables without a default that `postBuild.substitute` gives no value.
+    pub unset: BTreeSet<Unset>,
+    /// Objects whose variables a patch may remove: they are not in `unset`.
+    pub unjudged: usize,
     /// The folder is not there, or kustomize would refuse it: Flux applies and prunes nothing.
     pub broken: Option<String>,
+}
+
+/// A variable of an object that has no value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unset {
+    pub variable: String,
+    pub object: Identity,
+    /// The file that it stands in, from the repository's root.
+    pub file: String,
 }
 
 /// What is known of one object.

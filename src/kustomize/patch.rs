@@ -4,6 +4,7 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_yaml::Value as Yaml;
 
+use super::document::{Variable, disables_substitution, variables};
 use super::{Target, keeps_from_pruning};
 use crate::resource::Identity;
 
@@ -13,6 +14,9 @@ pub(super) struct Effect {
     selector: Selector,
     pub(super) deletes: bool,
     pub(super) disables_pruning: bool,
+    pub(super) disables_substitution: bool,
+    /// Variables that it writes.
+    pub(super) variables: Vec<Variable>,
     /// It can only be told in the cluster whether the patch is for an object.
     pub(super) is_uncertain: bool,
 }
@@ -90,12 +94,14 @@ pub(super) fn effects(text: &str, target: Option<&Target>) -> Option<Vec<Effect>
                 name: field("name").and_then(Yaml::as_str)?.to_owned(),
             },
         };
-        let merged = ["annotations", "labels"]
-            .iter()
-            .filter_map(|key| field(key)?.as_mapping())
-            .flatten()
-            .any(|(key, value)| keeps(key.as_str(), value.as_str()));
-        let operated = yaml.as_sequence().into_iter().flatten().any(|operation| {
+        let merged = |wanted: fn(&str, &str) -> bool| {
+            ["annotations", "labels"]
+                .iter()
+                .filter_map(|key| field(key)?.as_mapping())
+                .flatten()
+                .any(|(key, value)| is_mark(wanted, key.as_str(), value.as_str()))
+        };
+        let operation = |wanted: fn(&str, &str) -> bool, operation: &Yaml| {
             let text = |key: &str| operation.get(key).and_then(Yaml::as_str);
             let key = text("path")
                 .and_then(|path| {
@@ -103,20 +109,27 @@ pub(super) fn effects(text: &str, target: Option<&Target>) -> Option<Vec<Effect>
                         .or_else(|| path.strip_prefix("/metadata/labels/"))
                 })
                 .map(|key| key.replace("~1", "/").replace("~0", "~"));
-            matches!(text("op"), Some("add" | "replace")) && keeps(key.as_deref(), text("value"))
-        });
+            let is_set = matches!(text("op"), Some("add" | "replace"));
+            is_set && is_mark(wanted, key.as_deref(), text("value"))
+        };
+        let marks = |wanted: fn(&str, &str) -> bool| {
+            let operations = yaml.as_sequence().into_iter().flatten();
+            merged(wanted) || operations.into_iter().any(|one| operation(wanted, one))
+        };
         effects.push(Effect {
             selector,
             deletes: yaml.get("$patch").and_then(Yaml::as_str) == Some("delete"),
-            disables_pruning: merged || operated,
+            disables_pruning: marks(keeps_from_pruning),
+            disables_substitution: marks(disables_substitution),
+            variables: variables(&yaml),
             is_uncertain: target.is_some_and(|target| target.has_selector),
         });
     }
     Some(effects)
 }
 
-fn keeps(key: Option<&str>, value: Option<&str>) -> bool {
-    matches!((key, value), (Some(key), Some(value)) if keeps_from_pruning(key, value))
+fn is_mark(wanted: fn(&str, &str) -> bool, key: Option<&str>, value: Option<&str>) -> bool {
+    matches!((key, value), (Some(key), Some(value)) if wanted(key, value))
 }
 
 /// Kustomize anchors the patterns of a target at both ends.

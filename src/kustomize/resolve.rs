@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::document::{self, Document, Documents};
-use super::kustomization::{self, FILE_NAMES, Kustomization, Patch};
+use super::document::{self, Document, Documents, Place};
+use super::kustomization::{self, FILE_NAMES, Generated, Kustomization, Patch};
 use super::substitute::{Substituted, substitute};
 use super::transform::{set_name, set_namespace};
-use super::{Build, Built, Contents, InlinePatch, keeps_from_pruning, patch};
+use super::{Build, Built, Contents, InlinePatch, Unset, keeps_from_pruning, patch};
 use crate::files::path::{from_root, is_remote, join};
 use crate::files::{Bytes, EntryKind, Files, FolderEntry};
 use crate::node::{Node, Value};
@@ -58,6 +58,8 @@ struct Run {
     unknown: BTreeSet<String>,
     folders: Vec<String>,
     count: usize,
+    /// Generated ConfigMaps, one item for each text that they are made of.
+    generated: Vec<Item>,
 }
 
 impl<'files> Resolver<'files> {
@@ -105,7 +107,11 @@ impl<'files> Resolver<'files> {
         };
         let mut contents = Contents::default();
         for item in items {
+            unset(&item, build, &mut contents);
             finish(item, build, &mut contents, &mut run.unknown);
+        }
+        for item in &run.generated {
+            unset(item, build, &mut contents);
         }
         contents.unknown = run.unknown;
         contents
@@ -143,6 +149,7 @@ impl<'files> Resolver<'files> {
         if build.name_suffix.is_some() {
             kustomization.name_suffix.clone_from(&build.name_suffix);
         }
+        kustomization.has_images |= build.has_images;
         let patches = build.patches.iter().cloned().map(Patch::Inline);
         kustomization.patches.extend(patches);
         for component in &build.components {
@@ -242,6 +249,7 @@ impl<'files> Resolver<'files> {
         // Bases that are used twice on every level double with each: visits count, not only objects.
         run.count(1)?;
         run.folders.push(folder.to_owned());
+        let before = run.generated.len();
         for reason in &kustomization.unknown {
             run.unknown.insert(format!("`{}`: {reason}", shown(folder)));
         }
@@ -256,6 +264,7 @@ impl<'files> Resolver<'files> {
             let named = |identity: &Identity| {
                 identity.kind == generated.kind && identity.name == generated.name
             };
+            self.generated_texts(folder, generated, run);
             if generated.merges {
                 continue;
             }
@@ -274,7 +283,9 @@ impl<'files> Resolver<'files> {
                             name: generated.name.clone(),
                         },
                         prune_disabled: false,
-                        substitute_disabled: false,
+                        substitute_disabled: generated.substitute_disabled,
+                        variables: Vec::new(),
+                        is_patched: false,
                         flux: None,
                     },
                     file: join(folder, FILE_NAMES[0]).unwrap_or_default(),
@@ -283,6 +294,20 @@ impl<'files> Resolver<'files> {
         }
         for patch in &kustomization.patches {
             self.patch(folder, patch, &mut items, run);
+        }
+        let disables_substitution = kustomization
+            .marks
+            .iter()
+            .any(|(key, value)| document::disables_substitution(key, value));
+        for item in items.iter_mut().chain(&mut run.generated[before..]) {
+            item.document.substitute_disabled |= disables_substitution;
+            item.document
+                .variables
+                .retain(|variable| match variable.place {
+                    Place::Namespace => kustomization.namespace.is_none(),
+                    Place::Image => !kustomization.has_images,
+                    Place::Elsewhere => true,
+                });
         }
         let keeps = kustomization
             .marks
@@ -300,6 +325,42 @@ impl<'files> Resolver<'files> {
         }
         run.folders.pop();
         Ok(items)
+    }
+
+    /// The texts of a generated ConfigMap, which are substituted as its data.
+    fn generated_texts(&self, folder: &str, generated: &Generated, run: &mut Run) {
+        let files = generated.files.iter().filter_map(|file| {
+            let path = join(folder, file)?;
+            let text = String::from_utf8(self.read(&path)?.to_vec()).ok()?;
+            Some((path, text))
+        });
+        let own = join(folder, FILE_NAMES[0]).unwrap_or_default();
+        let literals = generated
+            .literals
+            .iter()
+            .map(|text| (own.clone(), text.clone()));
+        for (file, text) in files.chain(literals) {
+            let variables = document::variables(&serde_yaml::Value::String(text));
+            if variables.is_empty() {
+                continue;
+            }
+            run.generated.push(Item {
+                document: Document {
+                    identity: Identity {
+                        group: String::new(),
+                        kind: generated.kind.to_owned(),
+                        namespace: generated.namespace.clone(),
+                        name: generated.name.clone(),
+                    },
+                    prune_disabled: false,
+                    substitute_disabled: generated.substitute_disabled,
+                    variables,
+                    is_patched: false,
+                    flux: None,
+                },
+                file,
+            });
+        }
     }
 
     /// One of `resources`: a file, a folder, or something elsewhere.
@@ -392,11 +453,21 @@ impl<'files> Resolver<'files> {
                 ));
             } else if effect.deletes {
                 items.retain(|item| !effect.is_for(&item.document.identity));
+                run.generated
+                    .retain(|item| !effect.is_for(&item.document.identity));
             } else {
                 for item in items
                     .iter_mut()
+                    .chain(&mut run.generated)
                     .filter(|item| effect.is_for(&item.document.identity))
                 {
+                    let document = &mut item.document;
+                    document.is_patched |= !document.variables.is_empty();
+                    document.variables.clear();
+                    if !effect.is_uncertain {
+                        document.variables.extend(effect.variables.iter().cloned());
+                        document.substitute_disabled |= effect.disables_substitution;
+                    }
                     item.document.prune_disabled |= effect.disables_pruning && !effect.is_uncertain;
                     if !effect.disables_pruning {
                         item.document.flux = None;
@@ -444,6 +515,23 @@ fn check_unique(items: &[Item]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Notes the variables of an object that have no value.
+fn unset(item: &Item, build: &Build, contents: &mut Contents) {
+    let document = &item.document;
+    if document.substitute_disabled {
+        return;
+    }
+    contents.unjudged += usize::from(document.is_patched);
+    let variables = document.variables.iter();
+    for variable in variables.filter(|one| !build.substitute.contains_key(&one.name)) {
+        contents.unset.insert(Unset {
+            variable: variable.name.clone(),
+            object: document.identity.clone(),
+            file: item.file.clone(),
+        });
+    }
 }
 
 /// Substitutes variables, as Flux does after the build, and files the object.

@@ -107,9 +107,56 @@ fn collect(node: &Node, values: &BTreeMap<String, String>, unset: &mut Vec<Strin
     }
 }
 
+/// The variables of a text that have to have a value: those without a default.
+///
+/// From Flux 2.9 on a build fails for each that has none. What is no variable, as `${{ x }}`, and what
+/// stands inside a default are left out.
+pub(super) fn required(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        let is_escaped = rest[..start].ends_with('$');
+        rest = &rest[start + 2..];
+        if is_escaped {
+            continue;
+        }
+        let Some((inside, behind)) = rest.split_once('}') else {
+            break;
+        };
+        let end = inside
+            .find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+            .unwrap_or(inside.len());
+        let (name, operator) = inside.split_at(end);
+        // Upper and lower case, cuts and replacements: none of them gives a value.
+        let is_change = operator.starts_with(['^', ',', '#', '%', '/']);
+        let is_slice = operator
+            .strip_prefix(':')
+            .is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()));
+        if !name.is_empty() && (operator.is_empty() || is_change || is_slice) {
+            found.push(name.to_owned());
+        }
+        rest = behind;
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_without_a_default_has_to_have_a_value() {
+        // As fluxcd/pkg/envsubst answers in its strict mode.
+        for (text, expected) in [
+            ("a ${b} ${c}d", &["b", "c"][..]),
+            ("${a:=x} ${b:-y} ${c=z} ${d-z}", &[]),
+            ("$${a} $a {{ .b }} ${{ c }}", &[]),
+            ("${a^^} ${b,} ${c:0:3} ${d/x/y}", &["a", "b", "c", "d"]),
+            ("${1} ${open", &["1"]),
+        ] {
+            assert_eq!(required(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn values_defaults_and_escapes_are_followed() {

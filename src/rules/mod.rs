@@ -7,9 +7,11 @@ mod missing_component;
 mod not_checked;
 mod policy_lint;
 mod policy_test;
+mod strict_substitution;
 mod unknown_alias;
 
 use crate::diagnostic::Diagnostics;
+use crate::files::Snapshot;
 use crate::link::Graph;
 
 /// A rule: what it finds is explained by its page.
@@ -26,7 +28,8 @@ pub struct Rule {
 /// What rules may know beside the graph.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Facts<'a> {
-    _project: std::marker::PhantomData<&'a ()>,
+    /// The state of the repository that is compiled. What it is read from is the edge's business.
+    pub repository: Option<&'a Snapshot>,
 }
 
 /// Every rule, in the order in which they run.
@@ -35,6 +38,7 @@ pub static RULES: &[Rule] = &[
     dependency_cycle::RULE,
     missing_component::RULE,
     unknown_alias::RULE,
+    strict_substitution::RULE,
     cross_namespace::RULE,
     policy_test::RULE,
     policy_lint::RULE,

@@ -1,0 +1,210 @@
+//! `${var}` without a value in manifests of the repository.
+
+use std::collections::BTreeMap;
+
+use super::{Facts, Rule};
+use crate::diagnostic::nearest::nearest;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::expand::Variant;
+use crate::files::Snapshot;
+use crate::forecast::kustomization_spec::KustomizationSpec;
+use crate::kustomize::{Contents, Resolver, Unset, normalised};
+use crate::link::Graph;
+use crate::node::{Node, Value};
+use crate::resource::Resource;
+use crate::schema::FluxMinor;
+use crate::settings::Settings;
+use crate::source::Span;
+use crate::tree::CLUSTERS;
+
+pub(super) const RULE: Rule = Rule {
+    code: "strict-substitution",
+    summary: "a manifest uses a variable that has no value",
+    page: "\
+From Flux 2.9 on kustomize-controller refuses to build a Kustomization whose manifests use `${var}` when
+`postBuild` gives `var` no value and the text no default. Older versions wrote an empty string.
+
+What is looked at: the folders of this repository that a Kustomization with `postBuild.substitute`
+builds, generated ConfigMaps and patches among it, in clusters of Flux 2.9 or newer. With
+`substituteFrom` the values are in the cluster, so nothing is said. Objects with the label or annotation
+`kustomize.toolkit.fluxcd.io/substitute: disabled` are left alone by Flux and here, and so is a cluster
+whose `flux.patches` turn the feature gate `StrictPostBuildSubstitutions` off. Where a `.sourceignore`
+decides what Flux sees, nothing is looked at.
+
+Give the variable a value in `postBuild.substitute`, or the text a default: `${var:=value}`. Where the
+text itself is meant, as in a script, write `$${var}`.
+
+Flux: <https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution>",
+    check,
+};
+
+/// The feature gate that brings the old ways back.
+const GATE: &str = "StrictPostBuildSubstitutions=false";
+
+/// Places that are named one by one.
+const PLACES: usize = 3;
+
+fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
+    let Some(repository) = facts.repository else {
+        return;
+    };
+    let settings = graph.settings();
+    let resolver = Resolver::new(&**repository.files());
+    let mut unjudged = 0;
+    for variant in &graph.validated.expanded.variants {
+        let is_strict = "2.9"
+            .parse()
+            .is_ok_and(|strict: FluxMinor| variant.minor >= strict);
+        if !is_strict {
+            continue;
+        }
+        for resource in &variant.resources {
+            let Some(spec) = judged(resource, settings, repository) else {
+                continue;
+            };
+            if is_lenient(settings, variant.cluster, repository) {
+                continue;
+            }
+            let contents = resolver.contents(&spec.build());
+            if contents
+                .unknown
+                .iter()
+                .any(|reason| reason.contains(".sourceignore"))
+            {
+                continue;
+            }
+            unjudged += contents.unjudged;
+            tell(variant, resource, &contents, repository, diagnostics);
+        }
+    }
+    if unjudged > 0 {
+        let (s, verb) = if unjudged == 1 {
+            ("", "is")
+        } else {
+            ("s", "are")
+        };
+        diagnostics.push(Diagnostic::note(
+            "not-checked",
+            format!("variables of {unjudged} object{s} that patches change {verb} not checked"),
+        ));
+    }
+}
+
+/// A Kustomization whose variables are all known, over manifests that are there to be seen.
+fn judged<'a>(
+    resource: &'a Resource,
+    settings: &Settings,
+    repository: &Snapshot,
+) -> Option<KustomizationSpec<'a>> {
+    if resource.identity.kind != "Kustomization"
+        || resource.identity.group != "kustomize.toolkit.fluxcd.io"
+    {
+        return None;
+    }
+    let spec = |path: &[&str]| resource.node.get("spec")?.at(path);
+    let text = |path: &[&str]| spec(path).and_then(Node::as_str);
+    let own = resource.identity.namespace.as_str();
+    let is_repository = text(&["sourceRef", "kind"]) == Some("GitRepository")
+        && text(&["sourceRef", "name"]) == Some(&settings.repo.name)
+        && text(&["sourceRef", "namespace"]).unwrap_or(own) == settings.repo.namespace;
+    let has_values = spec(&["postBuild", "substitute"])
+        .and_then(Node::as_table)
+        .is_some_and(|values| !values.is_empty());
+    let substitutes = has_values || text(&["postBuild", "substituteStrategy"]) == Some("Always");
+    let is_known = spec(&["postBuild", "substituteFrom"]).is_none();
+    if !is_repository || !substitutes || !is_known {
+        return None;
+    }
+    let spec = KustomizationSpec::of(resource);
+    // What stands in the trees is made by this very run.
+    let path = normalised(spec.path);
+    let trees = repository.from_root(CLUSTERS);
+    let is_tree = path == trees || path.starts_with(&format!("{trees}/"));
+    (!is_tree).then_some(spec)
+}
+
+/// Whether the cluster's controller is told not to be strict.
+fn is_lenient(settings: &Settings, cluster: usize, repository: &Snapshot) -> bool {
+    let cluster = &settings.clusters[cluster];
+    if cluster.flux.patches.iter().any(|patch| says(patch, GATE)) {
+        return true;
+    }
+    let file = format!(
+        "{CLUSTERS}/{}/{}/kustomization.yaml",
+        cluster.name.value, cluster.flux.namespace
+    );
+    let text = repository.read_own(&file, 1 << 20).ok().flatten();
+    text.is_some_and(|text| String::from_utf8_lossy(&text).contains(GATE))
+}
+
+fn says(node: &Node, word: &str) -> bool {
+    match &node.value {
+        Value::String(text) => text.contains(word),
+        Value::Array(items) => items.iter().any(|item| says(item, word)),
+        Value::Table(table) => table.iter().any(|(_, entry)| says(&entry.node, word)),
+        Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::Marked(_) => {
+            false
+        }
+    }
+}
+
+fn tell(
+    variant: &Variant,
+    resource: &Resource,
+    contents: &Contents,
+    repository: &Snapshot,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut by_variable: BTreeMap<&str, Vec<&Unset>> = BTreeMap::new();
+    for unset in &contents.unset {
+        by_variable.entry(&unset.variable).or_default().push(unset);
+    }
+    let values = resource.get(&["spec", "postBuild", "substitute"]);
+    let known: Vec<&str> = values
+        .and_then(Node::as_table)
+        .map(|table| table.keys().collect())
+        .unwrap_or_default();
+    let span = resource
+        .get(&["spec", "postBuild"])
+        .map(|node| node.span)
+        .filter(|span: &Span| !span.is_built_in())
+        .unwrap_or(variant.span);
+    for (variable, uses) in by_variable {
+        let name = &resource.identity.name;
+        let mut diagnostic = Diagnostic::error(
+            "strict-substitution",
+            format!("`${{{variable}}}` has no value in the Kustomization `{name}`"),
+        )
+        .at(span, "");
+        for unset in uses.iter().take(PLACES) {
+            let place = place(unset, repository);
+            diagnostic = diagnostic.with_note(format!("used by {} in `{place}`", unset.object));
+        }
+        if uses.len() > PLACES {
+            let more = uses.len() - PLACES;
+            diagnostic = diagnostic.with_note(format!("and in {more} more"));
+        }
+        diagnostic = match nearest(variable, known.iter().copied()) {
+            Some(near) => diagnostic.with_help(format!("did you mean `${{{near}}}`?")),
+            None => diagnostic,
+        };
+        diagnostics.push(diagnostic.with_help(format!(
+            "set `postBuild.substitute.{variable}`, write a default, `${{{variable}:=…}}`, or `$${{{variable}}}` for the text itself"
+        )));
+    }
+}
+
+/// The file, and the first line of it that has the variable.
+fn place(unset: &Unset, repository: &Snapshot) -> String {
+    let wanted = format!("${{{}", unset.variable);
+    let text = repository.files().read(&unset.file, 1 << 23).ok().flatten();
+    let line = text.and_then(|text| {
+        let text = String::from_utf8_lossy(&text);
+        let at = text.lines().position(|line| line.contains(&wanted))?;
+        Some(at + 1)
+    });
+    match line {
+        Some(line) => format!("{}:{line}", unset.file),
+        None => unset.file.clone(),
+    }
+}

@@ -1,0 +1,407 @@
+//! Hostile input through the real program: a clear error or it works, in bounded time and memory, and
+//! with nothing written where it is refused.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const HEAD: &str = "[repo]\nurl = \"ssh://git@github.com/acme/fleet\"\n[clusters.staging]\n";
+
+/// Seconds of processor time and KiB of address space that a run may take: a debug build on a busy
+/// machine stays far below, what grows without end does not.
+const LIMITS: &str = "ulimit -t 60; ulimit -v 4000000";
+
+fn run(folder: &Path, command: &str) -> Output {
+    Command::new("sh")
+        .arg("-c")
+        .arg(format!("{LIMITS}; exec \"$0\" -C \"$1\" {command}"))
+        .arg(env!("CARGO_BIN_EXE_fluxgen"))
+        .arg(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("sh runs")
+}
+
+fn project(text: impl AsRef<[u8]>) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("fluxgen.toml"), text).expect("written");
+    folder
+}
+
+/// What `build` says of a TOML file that it refuses.
+fn refused(what: &str, text: impl AsRef<[u8]>) -> String {
+    let folder = project(text);
+    let output = run(folder.path(), "build");
+    let said = String::from_utf8(output.stderr).expect("messages are UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{what}: {said:.2000}");
+    assert!(said.contains("error["), "{what}: {said:.2000}");
+    assert!(!said.contains("panicked"), "{what}: {said:.2000}");
+    assert!(
+        said.len() < 200_000,
+        "{what}: {} bytes of messages",
+        said.len()
+    );
+    let left: Vec<_> = std::fs::read_dir(folder.path())
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert_eq!(left, ["fluxgen.toml"], "{what}");
+    said
+}
+
+/// What `build` makes of a TOML file that it takes.
+fn built(what: &str, text: impl AsRef<[u8]>) -> tempfile::TempDir {
+    let folder = project(text);
+    let output = run(folder.path(), "build");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{what}: {said:.2000}");
+    folder
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused() {
+    let with = |bytes: &[u8]| [HEAD.as_bytes(), bytes].concat();
+    let said = refused("not UTF-8", with(b"[vars]\na = \"\xff\"\n"));
+    assert!(said.contains("is not UTF-8"), "{said}");
+    let said = refused("UTF-16", b"\xff\xfe[\0r\0e\0p\0o\0]\0");
+    assert!(said.contains("is not UTF-8"), "{said}");
+    let said = refused("NUL", with(b"[vars]\na = \"\0\"\n"));
+    assert!(said.contains("NUL"), "{said}");
+    let said = refused(
+        "an escaped NUL in a name",
+        with(b"[kustomizations.\"a\\u0000\"]\npath = \"x\"\n"),
+    );
+    assert!(said.contains("is no name"), "{said}");
+    refused("control characters", with(b"[vars]\na = \"\x1b[31m\"\n"));
+    refused("nothing", b"");
+    refused("only bytes", (0..=255).collect::<Vec<u8>>());
+}
+
+#[test]
+fn a_byte_order_mark_and_crlf_make_the_same_tree() {
+    let text = format!("{HEAD}[kustomizations.apps]\npath = \"./apps\"\n");
+    let plain = built("plain", &text);
+    let odd = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    let odd = built("a BOM and CRLF", odd);
+    let path = "clusters/staging/kustomizations/apps.yaml";
+    let read = |folder: &Path| std::fs::read(folder.join(path)).expect("written");
+    assert_eq!(read(plain.path()), read(odd.path()));
+}
+
+#[test]
+fn large_files_are_refused_by_their_size() {
+    let line = "# a line of fifty characters, to fill a large file\n";
+    let said = refused("50 MB", line.repeat(1_000_000));
+    assert!(said.contains("more than the"), "{said}");
+    // Just below the limit it works.
+    built("15 MB", format!("{HEAD}{}", line.repeat(300_000)));
+}
+
+#[test]
+fn deep_nesting_is_refused() {
+    for (what, value) in [
+        (
+            "arrays",
+            format!("a = {}1{}", "[".repeat(10_000), "]".repeat(10_000)),
+        ),
+        (
+            "tables",
+            format!("a = {}1{}", "{a=".repeat(10_000), "}".repeat(10_000)),
+        ),
+        ("dots", format!("{} = 1", vec!["a"; 10_000].join("."))),
+        ("a header", format!("[x.{}]", vec!["a"; 10_000].join("."))),
+        ("open arrays", format!("a = {}", "[".repeat(100_000))),
+    ] {
+        refused(what, format!("{HEAD}[vars]\n{value}\n"));
+    }
+    for (what, expression) in [
+        (
+            "brackets",
+            format!("${{{{ {}1{} }}}}", "(".repeat(10_000), ")".repeat(10_000)),
+        ),
+        (
+            "lists",
+            format!("${{{{ {}1{} }}}}", "[".repeat(10_000), "]".repeat(10_000)),
+        ),
+        (
+            "operators",
+            format!("${{{{ {}1 }}}}", "not ".repeat(10_000)),
+        ),
+        ("minus", format!("${{{{ {}1 }}}}", "-".repeat(10_000))),
+        ("sums", format!("${{{{ 1{} }}}}", " + 1".repeat(50_000))),
+    ] {
+        let text = format!("{HEAD}[kustomizations.a]\npath = \"{expression}\"\n");
+        refused(what, text);
+    }
+}
+
+#[test]
+fn deeply_nested_files_are_refused() {
+    for (name, text) in [
+        (
+            "deep.yaml",
+            format!("a: {}1{}", "[".repeat(10_000), "]".repeat(10_000)),
+        ),
+        (
+            "deep.json",
+            format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000)),
+        ),
+        (
+            "deep.toml",
+            format!("a = {}1{}", "[".repeat(10_000), "]".repeat(10_000)),
+        ),
+        ("bomb.yaml", bomb()),
+        ("large.yaml", format!("a: {}", "x".repeat(9 << 20))),
+        ("nul.yaml", "a: \"\0\"".to_owned()),
+    ] {
+        let folder = project(format!(
+            "{HEAD}[sources.helm.h]\nurl = \"https://example.com\"\n[helmReleases.a]\n\
+             chart.spec = {{ chart = \"a\", source = \"helm.h\" }}\nvalues = {{ file = \"{name}\" }}\n"
+        ));
+        std::fs::write(folder.path().join(name), text).expect("written");
+        let output = run(folder.path(), "build");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{name}: {said:.2000}");
+        assert!(said.contains("error[include]"), "{name}: {said:.2000}");
+        assert!(!folder.path().join("clusters").exists(), "{name}");
+    }
+}
+
+/// YAML whose aliases stand for more values than fit in memory.
+fn bomb() -> String {
+    let mut text = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for at in 1..12 {
+        let below = vec![format!("*a{}", at - 1); 10].join(",");
+        text.push_str(&format!("a{at}: &a{at} [{below}]\n"));
+    }
+    text
+}
+
+#[test]
+fn what_loops_or_grows_without_end_is_stopped() {
+    for (what, text) in [
+        (
+            "a power of texts",
+            "path = \"${{ ('x' * 1000) * 1000 * 1000 }}\"".to_owned(),
+        ),
+        (
+            "a range",
+            "path = \"${{ range(1000000000) | list | join }}\"".to_owned(),
+        ),
+        (
+            "a filter",
+            "path = \"${{ range(100000) | map('string') | join('x') * 1000 }}\"".to_owned(),
+        ),
+        (
+            "a list",
+            "components = \"${{ range(100000) | map('string') | list * 1000 }}\"".to_owned(),
+        ),
+        (
+            "indent",
+            "path = \"${{ 'x' | indent(1000000000) }}\"".to_owned(),
+        ),
+        (
+            "center",
+            "path = \"${{ '%1000000000d' | format(1) }}\"".to_owned(),
+        ),
+    ] {
+        refused(what, format!("{HEAD}[kustomizations.a]\n{text}\n"));
+    }
+    let layout = "[layout]\npath = \"{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}.yaml\"\n";
+    let said = refused(
+        "a layout",
+        format!("{HEAD}{layout}[kustomizations.a]\npath = \"./a\"\n"),
+    );
+    assert!(said.contains("layout"), "{said}");
+    let sum = format!(
+        "[layout]\npath = \"{{{{ 1{} }}}}.yaml\"\n",
+        " + 1".repeat(50_000)
+    );
+    let said = refused(
+        "a long layout",
+        format!("{HEAD}{sum}[kustomizations.a]\npath = \"./a\"\n"),
+    );
+    assert!(said.contains("bytes"), "{said:.500}");
+    let vars: String = (0..1000)
+        .map(|at| format!("v{at} = \"${{{{ vars.v{} }}}}\"\n", (at + 1) % 1000))
+        .collect();
+    refused("variables in a ring", format!("{HEAD}[vars]\n{vars}"));
+    let doubling: String = (1..60)
+        .map(|at| {
+            format!(
+                "v{at} = \"${{{{ vars.v{0} }}}}${{{{ vars.v{0} }}}}\"\n",
+                at - 1
+            )
+        })
+        .collect();
+    refused(
+        "variables that double",
+        format!("{HEAD}[vars]\nv0 = \"0123456789\"\n{doubling}"),
+    );
+}
+
+#[test]
+fn a_users_template_that_loops_is_stopped() {
+    let folder = project(format!(
+        "{HEAD}[templates]\ndir = \"templates\"\n[kustomizations.a]\npath = \"./a\"\n"
+    ));
+    std::fs::create_dir(folder.path().join("templates")).expect("made");
+    for text in [
+        "{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{% include \"resource.yaml\" %}",
+        &format!("{{{{ 1{} }}}}", " + 1".repeat(50_000)),
+    ] {
+        std::fs::write(folder.path().join("templates/resource.yaml"), text).expect("written");
+        let output = run(folder.path(), "build");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{text}: {said:.2000}");
+        assert!(said.contains("error[template]"), "{text}: {said:.2000}");
+        assert!(!folder.path().join("clusters").exists(), "{text}");
+    }
+}
+
+#[test]
+fn names_never_lead_out_of_the_folder() {
+    for name in [
+        "../../etc/x",
+        "..",
+        ".",
+        "a/../../b",
+        "/etc/passwd",
+        "a\\\\..\\\\b",
+        "",
+        "a\\u0000b",
+        "~",
+        "C:x",
+        "-",
+    ] {
+        let said = refused(
+            name,
+            format!("{HEAD}[kustomizations.\"{name}\"]\npath = \"./a\"\n"),
+        );
+        assert!(said.contains("wrong-name"), "{name}: {said}");
+        let said = refused(name, format!("{HEAD}[clusters.\"{name}\"]\n"));
+        assert!(said.contains("cluster-name"), "{name}: {said}");
+    }
+    // A manifest's name is wider: the file's name is not.
+    let folder = built(
+        "a colon",
+        format!(
+            "{HEAD}[manifests.\"/system:a..b\"]\napiVersion = \"rbac.authorization.k8s.io/v1\"\nkind = \"ClusterRole\"\n"
+        ),
+    );
+    let path = "clusters/staging/manifests/clusterrole-system-a..b.yaml";
+    assert!(folder.path().join(path).is_file());
+    for path in [
+        "../x.yaml",
+        "/x.yaml",
+        "a/../../x.yaml",
+        "{{ name }}/../../../x.yaml",
+        "flux-system/x.yaml",
+    ] {
+        let layout = format!("[layout]\npath = \"{path}\"\n");
+        refused(
+            path,
+            format!("{HEAD}{layout}[kustomizations.a]\npath = \"./a\"\n"),
+        );
+    }
+}
+
+#[test]
+fn names_that_differ_only_in_case_are_refused() {
+    refused("clusters", format!("{HEAD}[clusters.Staging]\n"));
+    let manifests = "[manifests.\"/a\"]\napiVersion = \"v1\"\nkind = \"ClusterThing\"\n[manifests.\"/A\"]\napiVersion = \"v1\"\nkind = \"ClusterThing\"\n";
+    let said = refused("files", format!("{HEAD}{manifests}"));
+    assert!(said.contains("differ only in case"), "{said}");
+}
+
+#[test]
+fn huge_arrays_and_long_strings_are_bounded() {
+    let items: Vec<String> = (0..100_000).map(|at| format!("\"c{at}\"")).collect();
+    built(
+        "100,000 components",
+        format!(
+            "{HEAD}[kustomizations.a]\npath = \"./a\"\ncomponents = [{}]\n",
+            items.join(", ")
+        ),
+    );
+    let said = refused(
+        "100,000 wrong items",
+        format!(
+            "{HEAD}[kustomizations.a]\npath = \"./a\"\ncomponents = [{}]\n",
+            vec!["1"; 100_000].join(", ")
+        ),
+    );
+    assert!(said.len() < 200_000);
+    built(
+        "a string of 4 MB",
+        format!(
+            "{HEAD}[kustomizations.a]\npath = \"./a\"\npostBuild.substitute.a = \"{}\"\n",
+            "x ".repeat(2 << 20)
+        ),
+    );
+    refused(
+        "a name of 1 MB",
+        format!(
+            "{HEAD}[kustomizations.{}]\npath = \"./a\"\n",
+            "a".repeat(1 << 20)
+        ),
+    );
+    refused(
+        "a key of 1 MB",
+        format!(
+            "{HEAD}[kustomizations.a]\npath = \"./a\"\n{} = 1\n",
+            "a".repeat(1 << 20)
+        ),
+    );
+    refused(
+        "a range of 1 MB",
+        format!(
+            "{HEAD}[sources.git.a]\nurl = \"https://a\"\nref.semver = \"{}\"\n",
+            ">1.0.0 ".repeat(1 << 17) + "x.y"
+        ),
+    );
+    let many: String = (0..5_000)
+        .map(|at| format!("[kustomizations.k{at}]\npath = \"./a\"\ndependsOn = [\"x{at}\"]\n"))
+        .collect();
+    let said = refused("5,000 faults", format!("{HEAD}{many}"));
+    assert!(said.len() < 200_000);
+}
+
+#[test]
+fn a_link_as_the_toml_file_or_a_folder_in_its_place_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("fluxgen.toml")).expect("made");
+    let output = run(folder.path(), "build");
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let output = run(folder.path(), "build --config nothing.toml");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_never_leads_an_include_out_of_the_project() {
+    let outside = tempfile::tempdir().expect("a folder");
+    std::fs::write(outside.path().join("secret.yaml"), "password: hunter2\n").expect("written");
+    let folder = project(format!(
+        "{HEAD}[sources.helm.h]\nurl = \"https://example.com\"\n[helmReleases.a]\n\
+         chart.spec = {{ chart = \"a\", source = \"helm.h\" }}\nvalues = {{ file = \"link.yaml\" }}\n\
+         [helmReleases.b]\nchart.spec = {{ chart = \"a\", source = \"helm.h\" }}\nvalues = {{ file = \"folder/secret.yaml\" }}\n"
+    ));
+    std::os::unix::fs::symlink(
+        outside.path().join("secret.yaml"),
+        folder.path().join("link.yaml"),
+    )
+    .expect("a link");
+    std::os::unix::fs::symlink(outside.path(), folder.path().join("folder")).expect("a link");
+    let output = run(folder.path(), "build");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.matches("error[include]").count(), 2, "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
