@@ -312,11 +312,20 @@ impl Target {
         for (what, name) in [
             ("the namespace", &self.namespace),
             ("the sync's name", &self.sync_name),
-            ("the secret's name", &self.credentials.secret),
         ] {
             if !is_dns_name(name) {
                 return Err(Error::new(format!("`{name}` cannot be {what}"))
                     .help("use lower-case letters, digits and `-`, at most 63 of them"));
+            }
+        }
+        let others = self.image_pull.iter().map(|pull| &pull.secret);
+        let others = others.chain(self.age_key.iter().map(|age| &age.secret));
+        for name in others.chain([&self.credentials.secret]) {
+            if !name.split('.').all(is_dns_name) || name.len() > 253 {
+                return Err(
+                    Error::new(format!("`{name}` cannot be the name of a Secret"))
+                        .help("use lower-case letters, digits, `-` and `.`"),
+                );
             }
         }
         if let Some(provider) = &self.provider {

@@ -19,6 +19,8 @@ pub struct State {
     pub lag: usize,
     looks: BTreeMap<Key, usize>,
     pub faults: Faults,
+    /// The call, counted from now, after which the stub kills the program that called it.
+    pub kill_in: Option<usize>,
     pub calls: Vec<Call>,
 }
 

@@ -766,3 +766,17 @@ fn what_is_there_by_the_time_it_is_made_is_taken() {
         }
     }
 }
+
+#[test]
+fn a_users_repository_is_made_for_the_user_of_the_token_alone() {
+    for kind in [ForgeKind::GitHub, ForgeKind::Gitea] {
+        let (mut scene, forge) = scene_of(kind);
+        scene.target.provider.as_mut().expect("a provider").personal = true;
+        let error = scene.run().expect_err("another user");
+        assert_eq!(
+            error.message,
+            "a repository of `acme` cannot be created with the token of `ada`"
+        );
+        assert!(forge.asked("POST").is_empty());
+    }
+}

@@ -35,6 +35,7 @@ pub fn install(folder: &Path, cluster: &Cluster) {
          IFS= read -r -d '' code <&3\n\
          IFS= read -r -d '' out <&3\n\
          IFS= read -r -d '' err <&3\n\
+         [ \"$code\" = kill ] && kill -9 $PPID && exit 0\n\
          printf '%s' \"$out\"\n\
          printf '%s' \"$err\" >&2\n\
          exit \"$code\"\n"
@@ -66,8 +67,19 @@ fn answer(mut stream: TcpStream, cluster: &Cluster) {
     let (code, out, err) = {
         let mut state = cluster.state();
         let reply = run(&mut state, &args, &stdin);
+        let is_change = args.iter().any(|arg| arg == "apply" || arg == "annotate");
         state.calls.push(Call { args, env });
-        reply
+        match state.kill_in {
+            Some(0) if is_change => {
+                state.kill_in = None;
+                ("kill".to_owned(), String::new(), String::new())
+            }
+            left => {
+                let left = left.map(|left| left - usize::from(is_change));
+                state.kill_in = left;
+                (reply.0.to_string(), reply.1, reply.2)
+            }
+        }
     };
     stream
         .write_all(format!("{code}\0{out}\0{err}\0").as_bytes())

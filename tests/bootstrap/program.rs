@@ -254,3 +254,40 @@ fn the_example_of_the_readme_is_a_project() {
         "{err}"
     );
 }
+
+#[test]
+fn a_program_that_is_killed_after_any_change_is_gone_on_with() {
+    let finish = |scene: &Scene| {
+        let (out, _) = scene.expect(0, &with(&["--yes"]));
+        assert!(
+            out.contains("syncs") || out.ends_with("nothing to do\n"),
+            "{out}"
+        );
+        let (out, _) = scene.expect(0, &RUN);
+        assert!(out.ends_with("nothing to do\n"), "{out}");
+        // The user's own `git pull` finds nothing in its way.
+        let remote = scene.remote().display().to_string();
+        scene.git(&["pull", "--quiet", "--ff-only", &remote, "main"]);
+        let commits = scene.git(&["rev-list", "--count", "HEAD"]);
+        assert_eq!(commits, "3", "two of the user's, one of the run's");
+    };
+    for command in ["commit-tree", "push", "update-ref"] {
+        let scene = Scene::new();
+        scene.write_project("");
+        fs_err::write(scene.path("kill"), command).expect("written");
+        let (code, ..) = scene.program(&with(&["--yes"]));
+        assert_eq!(code, None, "killed after {command}");
+        finish(&scene);
+    }
+    for call in 0.. {
+        let scene = Scene::new();
+        scene.write_project("");
+        scene.cluster.state().kill_in = Some(call);
+        let (code, ..) = scene.program(&with(&["--yes"]));
+        if code.is_some() {
+            assert!(call > 3, "namespace, components, key and sync are changes");
+            break;
+        }
+        finish(&scene);
+    }
+}

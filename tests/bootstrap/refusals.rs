@@ -45,13 +45,13 @@ fn a_diverged_branch_and_one_that_is_behind_are_told_apart() {
     scene.push_as_somebody("main", "theirs.txt", "x\n");
     let text = refused(
         &scene,
-        "the local branch `main` is behind that of `ssh://git@git.acme.example/acme/fleet`",
+        "the local branch `main` is behind `main` of `ssh://git@git.acme.example/acme/fleet`",
     );
     assert!(text.contains("git pull --ff-only"), "{text}");
     scene.git(&["commit", "--quiet", "--allow-empty", "--message=mine"]);
     let text = refused(
         &scene,
-        "the local branch `main` has diverged from that of `ssh://git@git.acme.example/acme/fleet`",
+        "the local branch `main` has diverged from `main` of `ssh://git@git.acme.example/acme/fleet`",
     );
     assert!(text.contains("git pull --rebase"), "{text}");
     nothing_was_applied(&scene);
@@ -507,4 +507,84 @@ fn a_plain_remote_takes_a_branch_to_be_merged_by_hand() {
         ],
     );
     scene.complete();
+}
+
+#[test]
+fn commits_of_another_branch_are_proposed_and_never_pushed() {
+    let mut scene = Scene::new();
+    let remote = scene.remote().display().to_string();
+    scene.git(&["push", "--quiet", &remote, "main"]);
+    scene.git(&["switch", "--quiet", "--create", "feature"]);
+    scene.git(&["commit", "--quiet", "--allow-empty", "--message=feature"]);
+    let text = refused(&scene, "the checked-out branch is not `main`");
+    assert!(
+        text.contains("its 1 commit would be pushed to `main`"),
+        "{text}"
+    );
+    scene.options.pull_request = Some(PullRequest {
+        branch: None,
+        wait: false,
+    });
+    let report = scene.run().expect("a branch");
+    assert!(
+        report
+            .plan
+            .to_string()
+            .contains("to do: push 1 local commit of `HEAD` with it"),
+        "{}",
+        report.plan
+    );
+    let log = scene.git_in(
+        &scene.remote(),
+        &["log", "--format=%s", "main..fluxgen/bootstrap-staging"],
+    );
+    assert_eq!(log, "Add Flux v2.9.4 to cluster staging\nfeature");
+    // A tree that was built from less than the remote has would take back what others did.
+    scene.push_as_somebody("main", "theirs.txt", "x\n");
+    let text = refused(
+        &scene,
+        "the checked-out commit has diverged from `main` of `ssh://git@git.acme.example/acme/fleet`",
+    );
+    assert!(text.contains("git pull --rebase"), "{text}");
+}
+
+#[test]
+fn a_branch_of_somebody_elses_is_not_replaced_by_a_proposal() {
+    let mut scene = Scene::new();
+    let remote = scene.remote().display().to_string();
+    scene.git(&["push", "--quiet", &remote, "main"]);
+    scene.push_as_somebody("theirs", "theirs.txt", "x\n");
+    let head = scene.head("theirs");
+    scene.options.pull_request = Some(PullRequest {
+        branch: Some("theirs".to_owned()),
+        wait: false,
+    });
+    let text = refused(
+        &scene,
+        "branch `theirs` of `ssh://git@git.acme.example/acme/fleet` is there already, with something else",
+    );
+    assert!(text.contains("`--pull-request-branch`"), "{text}");
+    assert_eq!(scene.head("theirs"), head);
+    scene.options.pull_request = Some(PullRequest {
+        branch: Some("main".to_owned()),
+        wait: false,
+    });
+    refused(&scene, "`main` cannot be proposed to itself");
+}
+
+#[test]
+fn a_commit_without_an_author_says_what_to_set() {
+    let mut scene = Scene::new();
+    for name in [
+        "GIT_AUTHOR_NAME",
+        "GIT_AUTHOR_EMAIL",
+        "GIT_COMMITTER_NAME",
+        "GIT_COMMITTER_EMAIL",
+    ] {
+        scene.vars.remove(name);
+    }
+    scene.git(&["config", "--global", "user.useConfigOnly", "true"]);
+    let text = refused(&scene, "git could not make the commit");
+    assert!(text.contains("git config --global user.name"), "{text}");
+    assert_eq!(scene.head("main"), None);
 }

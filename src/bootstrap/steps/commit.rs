@@ -17,13 +17,22 @@ enum Standing {
     /// The branch holds them all.
     Current(Commit),
     Direct(Direct),
-    /// The files go to a branch of their own, made from this commit.
-    Proposed {
-        base: Commit,
-        existing: Option<Commit>,
-    },
+    Proposed(Proposed),
     /// A pull request with exactly these files waits to be merged.
     Open(Opened),
+}
+
+/// The files go to a branch of their own.
+struct Proposed {
+    base: Base,
+    existing: Option<Commit>,
+}
+
+/// What the commit is made on.
+struct Base {
+    commit: Commit,
+    /// Commits of the checked-out branch that the remote does not have and gets with it.
+    ahead: usize,
 }
 
 /// A branch that was pushed to be merged.
@@ -65,20 +74,15 @@ impl Step for CommitStep {
                     .present(format!("{url} is open"))
                     .todo("wait for its merge")
             }
-            Standing::Proposed { base, .. } => {
+            Standing::Proposed(Proposed { base, .. }) => {
                 let from = pull_branch(session);
-                finding
-                    .present(format!("`{branch}` at {}", base.short()))
-                    .todo(format!(
-                        "commit {files} to `{from}`, push it, propose it for `{branch}`"
-                    ))
+                let finding = finding.present(format!("`{branch}` is not as it is to be"));
+                with_ahead(finding, base.ahead, "HEAD").todo(format!(
+                    "commit {files} to `{from}`, push it, propose it for `{branch}`"
+                ))
             }
             Standing::Direct(direct) => {
-                let mut finding = finding;
-                if direct.ahead > 0 {
-                    let commits = count(direct.ahead, "local commit");
-                    finding = finding.todo(format!("push {commits} of `{branch}` with it"));
-                }
+                let mut finding = with_ahead(finding, direct.ahead, branch);
                 if direct.is_first && session.options.pull_request.is_some() {
                     finding = finding.note("an empty repository has no branch to propose to");
                 }
@@ -95,8 +99,8 @@ impl Step for CommitStep {
         match standing(session)? {
             Standing::Current(_) => Ok(Applied::Done),
             Standing::Direct(direct) => push(session, &direct),
-            Standing::Proposed { base, existing } => {
-                let opened = propose(session, &base, existing.as_ref())?;
+            Standing::Proposed(Proposed { base, existing }) => {
+                let opened = propose(session, &base.commit, existing.as_ref())?;
                 await_merge(session, &opened)
             }
             Standing::Open(opened) => await_merge(session, &opened),
@@ -132,44 +136,76 @@ fn standing(session: &Session<'_>) -> Result<Standing> {
     }
     check_is_ours(session, remote)?;
     check_is_free(session, remote)?;
+    let base = base(session, remote)?;
     if let Some(request) = &session.options.pull_request {
-        return proposal(
-            session,
-            request,
-            remote,
-            branches.get(&pull_branch(session)),
-        );
+        let existing = branches.get(&pull_branch(session));
+        return proposal(session, request, base, existing);
     }
     check_is_open(session)?;
-    let Some(local) = git.local_head(branch)? else {
-        return Ok(direct(Some(remote.clone()), 0, false));
-    };
-    if local == *remote {
-        return Ok(direct(Some(local), 0, false));
+    if base.ahead > 0 && git.local_head(branch)?.is_none() {
+        return Err(
+            Error::new(format!("the checked-out branch is not `{branch}`"))
+                .note(format!(
+                    "its {} would be pushed to `{branch}`",
+                    count(base.ahead, "commit")
+                ))
+                .help(format!(
+                    "run `git switch {branch}`, or propose them with `--pull-request`"
+                )),
+        );
     }
+    let is_committed = base.ahead > 0 && holds(session, &base.commit)?;
+    Ok(Standing::Direct(Direct {
+        base: Some(base.commit),
+        ahead: base.ahead,
+        is_committed,
+        is_first: false,
+    }))
+}
+
+/// The checked-out commit, which has to have all that the remote has: what was built from less
+/// would take back what others pushed, tags that image automation set among it.
+fn base(session: &Session<'_>, remote: &Commit) -> Result<Base> {
+    let (target, git) = (session.target, &session.git);
+    let branch = &target.branch;
+    let Some(local) = git.any_local_head()?.filter(|local| local != remote) else {
+        return Ok(Base {
+            commit: remote.clone(),
+            ahead: 0,
+        });
+    };
     if git.is_ancestor(remote, &local)? {
-        let ahead = git.count(Some(remote), &local)?;
-        let is_committed = holds(session, &local)?;
-        return Ok(direct(Some(local), ahead, is_committed));
+        return Ok(Base {
+            ahead: git.count(Some(remote), &local)?,
+            commit: local,
+        });
     }
-    let is_behind = git.is_ancestor(&local, remote)?;
-    let (how, help) = if is_behind {
-        (
-            "is behind",
-            "run `git pull --ff-only`, then the same command",
-        )
+    let what = if git.local_head(branch)?.is_some() {
+        format!("the local branch `{branch}`")
     } else {
-        (
-            "has diverged from",
-            "run `git pull --rebase`, then the same command",
-        )
+        "the checked-out commit".to_owned()
     };
-    Err(Error::new(format!(
-        "the local branch `{branch}` {how} that of `{}`",
-        target.remote
-    ))
-    .note("what was built from it may be out of date")
-    .help(help))
+    let (how, help) = if git.is_ancestor(&local, remote)? {
+        ("is behind", "--ff-only")
+    } else {
+        ("has diverged from", "--rebase")
+    };
+    Err(
+        Error::new(format!("{what} {how} `{branch}` of `{}`", target.remote))
+            .note("what was built from it may be out of date")
+            .help(format!(
+                "run `git pull {help} {} {branch}`, then the same command",
+                target.remote
+            )),
+    )
+}
+
+fn with_ahead(finding: Finding, ahead: usize, whose: &str) -> Finding {
+    if ahead == 0 {
+        return finding;
+    }
+    let commits = count(ahead, "local commit");
+    finding.todo(format!("push {commits} of `{whose}` with it"))
 }
 
 /// The first commit of an empty repository: on top of the local branch, if there is one.
@@ -197,36 +233,36 @@ fn first(session: &Session<'_>) -> Result<Standing> {
     }))
 }
 
-fn direct(base: Option<Commit>, ahead: usize, is_committed: bool) -> Standing {
-    Standing::Direct(Direct {
-        base,
-        ahead,
-        is_committed,
-        is_first: false,
-    })
-}
-
 fn proposal(
     session: &Session<'_>,
     request: &PullRequest,
-    base: &Commit,
+    base: Base,
     existing: Option<&Commit>,
 ) -> Result<Standing> {
     let target = session.target;
     let from = target.pull_branch(request);
     if from == target.branch {
         return Err(Error::new(format!("`{from}` cannot be proposed to itself"))
-            .help("give `--pull-request` another branch"));
+            .help("give another name with `--pull-request-branch`"));
     }
-    let fresh = Standing::Proposed {
-        base: base.clone(),
+    let fresh = Standing::Proposed(Proposed {
+        base,
         existing: existing.cloned(),
-    };
+    });
     let Some(existing) = existing else {
         return Ok(fresh);
     };
     session.git.fetch(&from, existing)?;
     if !holds(session, existing)? {
+        // What this tool pushed is replaced; what somebody else did is not.
+        if session.journal.borrow().commit() != Some(existing.as_str()) {
+            return Err(Error::new(format!(
+                "branch `{from}` of `{}` is there already, with something else",
+                target.remote
+            ))
+            .note(format!("it stands at {}", existing.short()))
+            .help("delete it, or give another name with `--pull-request-branch`"));
+        }
         return Ok(fresh);
     }
     let url = match (&session.forge, session.repository()) {
@@ -286,6 +322,7 @@ fn propose(session: &Session<'_>, base: &Commit, existing: Option<&Commit>) -> R
         let removed = present(session, Some(base))?;
         let commit = git.commit(Some(base), &target.files, &removed, &target.message)?;
         git.push(&commit, &from, existing)?;
+        session.journal.borrow_mut().set_commit(commit.as_str())?;
         session.reached("commit.branch")?;
     }
     let mut opened = Opened {

@@ -28,6 +28,7 @@ impl Step for RepositoryStep {
         let found = forge.repository()?;
         session.set_repository(found.clone());
         let Some(repository) = found else {
+            check_owner(provider, forge.as_ref())?;
             let mut finding = Finding::default()
                 .todo(format!(
                     "create `{place}`, {}",
@@ -87,6 +88,23 @@ impl Step for RepositoryStep {
         }
         Ok(Applied::Done)
     }
+}
+
+/// A user's repository is made in the name of the token's user, whoever the owner is said to be.
+fn check_owner(provider: &Provider, forge: &dyn Forge) -> Result<()> {
+    if !provider.personal {
+        return Ok(());
+    }
+    let login = forge.identity()?.login;
+    let owner = provider.owner.trim_start_matches('~');
+    if owner.eq_ignore_ascii_case(&login) {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "a repository of `{owner}` cannot be created with the token of `{login}`"
+    ))
+    .note("`repo.provider.personal` says that the owner is the token's user")
+    .help("set the owner in `repo.url`, or leave `personal` out for an organization or group"))
 }
 
 /// Teams are let in when the repository is made, and afterwards only with `--reconcile`. A run
