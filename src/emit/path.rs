@@ -59,7 +59,17 @@ impl Paths {
             return Ok(String::new());
         };
         let Some((environment, span)) = &self.template else {
-            return Ok(default_path(variant.section, identity));
+            let path = default_path(variant.section, identity);
+            return match longest_part(&path) > LONGEST_PART {
+                true => Err(Diagnostic::error(
+                    "layout",
+                    format!("the file of {identity} would have a name of more than {LONGEST_PART} characters"),
+                )
+                .at(variant.span, "")
+                .with_note("file systems take no longer ones")
+                .with_help("shorten the name, or choose a shorter `layout.path`")),
+                false => Ok(path),
+            };
         };
         let fault = |message: String, help: String| {
             Diagnostic::error("layout", message)
@@ -105,6 +115,13 @@ impl Paths {
                     .to_owned(),
             ));
         }
+        if longest_part(&normal) > LONGEST_PART {
+            return Err(fault(
+                format!("`{path}` has a part of more than {LONGEST_PART} characters"),
+                "file systems take no longer ones: make folders of the parts, or shorten the names"
+                    .to_owned(),
+            ));
+        }
         if normal.split('/').next() == Some(FLUX_SYSTEM) {
             return Err(fault(
                 format!("`{path}` is inside `{FLUX_SYSTEM}`, which holds Flux itself"),
@@ -116,6 +133,13 @@ impl Paths {
     }
 }
 
+/// The longest name of a file or folder that is written, in bytes. File systems take 255.
+const LONGEST_PART: usize = 255;
+
+fn longest_part(path: &str) -> usize {
+    path.split('/').map(str::len).max().unwrap_or_default()
+}
+
 /// What went wrong in a template, without the name that the template has here.
 pub(super) fn reason(error: &minijinja::Error) -> String {
     error
@@ -124,6 +148,15 @@ pub(super) fn reason(error: &minijinja::Error) -> String {
 }
 
 fn default_path(section: Section, identity: &Identity) -> String {
+    let path = default_place(section, identity);
+    match path.strip_suffix("/kustomization.yaml") {
+        // Flux would build the folder by it. No name of Kubernetes has an underscore.
+        Some(folder) => format!("{folder}/kustomization_.yaml"),
+        None => path,
+    }
+}
+
+fn default_place(section: Section, identity: &Identity) -> String {
     let Identity {
         kind,
         namespace,

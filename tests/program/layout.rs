@@ -301,3 +301,24 @@ fn a_template_that_nothing_is_rendered_by_is_a_warning_with_the_nearest_name() {
         );
     }
 }
+
+#[test]
+fn names_that_would_be_kustomizes_own_file_or_too_long_for_a_file_are_seen_before_a_write() {
+    let text = PROJECT
+        .replace("kustomizations.apps", "kustomizations.kustomization")
+        .replace("[templates]\ndir = \"templates\"\n", "");
+    let folder = project(&text);
+    succeeds(folder.path(), &["build"]);
+    assert!(paths(&folder).contains(&"kustomizations/kustomization_.yaml".to_owned()));
+    let name = "a".repeat(253);
+    write(
+        folder.path(),
+        "fluxgen.toml",
+        format!("{text}[sources.git.{name}]\nurl = \"https://x.example/y\"\n"),
+    );
+    let told = fails(folder.path(), 1, &["check"]);
+    assert!(told.contains("more than 255 characters"), "{told}");
+    let folder = with("path = \"{{ kind }}{{ 'x' * 250 }}-{{ name }}.yaml\"");
+    let told = fails(folder.path(), 1, &["build"]);
+    assert!(told.contains("more than 255 characters"), "{told}");
+}
