@@ -408,6 +408,28 @@ fn the_examples_have_no_faults() {
     }
 }
 
+/// What the compiler takes without an error, an editor must not mark.
+#[test]
+fn every_golden_project_that_compiles_has_no_faults() {
+    let mut seen = 0;
+    for entry in fs::read_dir(root().join("tests/golden")).expect("readable") {
+        let folder = entry.expect("readable").path();
+        let told = fs::read_to_string(folder.join("stderr")).unwrap_or_default();
+        let Ok(text) = fs::read_to_string(folder.join("fluxgen.toml")) else {
+            continue;
+        };
+        // What is hidden on purpose is a fault all the same.
+        let is_hidden = text.contains("fluxgen: ignore");
+        if is_hidden || told.lines().any(|line| line.starts_with("error")) {
+            continue;
+        }
+        let faults = faults(&text);
+        assert!(faults.is_empty(), "{}: {faults:#?}", folder.display());
+        seen += 1;
+    }
+    assert!(seen > 10, "{seen}");
+}
+
 fn works(program: &Path) -> bool {
     let run = Command::new(program).arg("--version").output();
     run.is_ok_and(|run| run.status.success())
