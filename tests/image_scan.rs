@@ -155,6 +155,7 @@ fn a_tag_that_the_policy_cannot_have_picked_is_a_warning_with_both_places() {
             "`7.1.0`",
             "clusters/staging/kustomizations/apps.yaml:",
             "the policy: semver 6.x",
+            "`fluxgen image reset podinfo`",
         ],
     );
 }

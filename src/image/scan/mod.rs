@@ -434,7 +434,11 @@ impl Scanning<'_, '_> {
             beside: places.get(&scalar.range.start).copied().flatten(),
         };
         for (at, key) in having {
-            if let Some(diagnostic) = judge(&self.policies[at][&key], marked) {
+            if let Some(mut diagnostic) = judge(&self.policies[at][&key], marked) {
+                if file.cluster.is_some() && part != "digest" {
+                    let help = format!("go back to `initial`: `fluxgen image reset {name}`");
+                    diagnostic = diagnostic.with_help(help);
+                }
                 found.push((range.clone(), in_cluster(self.graph, diagnostic, at)));
             }
         }
