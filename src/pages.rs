@@ -267,6 +267,13 @@ removed: a cluster that still syncs it would lose everything. Remove the folder 
 if the cluster has another name now, move the folder first and let the cluster sync the new path.",
     ),
     of_stage(
+        "merged-image-value",
+        "a merge left two values for an image, and one was picked",
+        "\
+Both branches hold what image automation set in them. Of the two tags `fluxgen build` keeps the one that
+the policy picks, which is the newer; look at the file before you commit the merge.",
+    ),
+    of_stage(
         "missing-field",
         "a required field is not set",
         "\
@@ -389,9 +396,10 @@ gate. Once that is merged it would let the next one through too. Remove it.",
         "unreadable-tree",
         "a generated file with marked values cannot be read",
         "\
-A merge may have left a conflict in it. Its marked values belong to the cluster and would be lost if the
-file were built anew. Take one side with `git checkout --ours` or `--theirs` and build: all but the
-marked values is made from the TOML file. To start from `initial`, remove the file.",
+A merge may have left a conflict in it, and Flux cannot read it either. Its marked values belong to the
+cluster. `fluxgen build` makes the file anew from the TOML file; of two tags it keeps the one that the
+policy picks. Where the policy does not tell, take one side with `git checkout --ours` or `--theirs` and
+build. To start from `initial`, remove the file.",
     ),
     of_stage(
         "unsafe-rename",

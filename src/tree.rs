@@ -3,6 +3,8 @@
 //! Only files with our header are replaced or removed. Symbolic links are never followed. Each file
 //! is written beside its place and renamed, so that it is old or new and never half.
 
+mod conflict;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Write as _;
 use std::sync::Arc;
@@ -133,9 +135,36 @@ type MarkedFiles<'a> = Vec<(&'a str, &'a Bytes)>;
 /// The resources of a file that many clusters may have.
 type SharedResources = Vec<(Arc<Identity>, Arc<Node>)>;
 
+/// What a file holds: the resources, and where a merge left it in conflict those of the other branch.
+struct Sides {
+    ours: SharedResources,
+    theirs: SharedResources,
+}
+
+fn sides(bytes: &[u8]) -> Option<Sides> {
+    let shared = |resources: Vec<Resource>| -> SharedResources {
+        let resources = resources.into_iter();
+        resources
+            .map(|resource| (Arc::new(resource.identity), Arc::new(resource.node)))
+            .collect()
+    };
+    if let Some(resources) = read_resources(bytes) {
+        return Some(Sides {
+            ours: shared(resources),
+            theirs: Vec::new(),
+        });
+    }
+    let [ours, theirs] = conflict::sides(bytes)?;
+    Some(Sides {
+        ours: shared(read_resources(ours.as_bytes())?),
+        theirs: shared(read_resources(theirs.as_bytes())?),
+    })
+}
+
 /// The resources that stand in the trees by cluster, and the files with marked values that cannot be read.
 ///
-/// Most clusters of a fleet hold the same files; each distinct one is read once.
+/// Most clusters of a fleet hold the same files; each distinct one is read once. Of a file that a merge left in
+/// conflict both sides are read.
 pub fn standing(
     existing: &BTreeMap<String, Existing>,
 ) -> BTreeMap<String, (Standing, Vec<String>)> {
@@ -160,32 +189,48 @@ pub fn standing(
         .iter()
         .flat_map(|(_, marked, _)| marked.iter().map(|(_, bytes)| *bytes))
         .collect();
-    let read: HashMap<&Bytes, Option<SharedResources>> = distinct
+    let read: HashMap<&Bytes, Option<Sides>> = distinct
         .into_par_iter()
-        .map(|bytes| {
-            let shared =
-                |resource: Resource| (Arc::new(resource.identity), Arc::new(resource.node));
-            let resources = read_resources(bytes);
-            (
-                bytes,
-                resources.map(|resources| resources.into_iter().map(shared).collect()),
-            )
-        })
+        .map(|bytes| (bytes, sides(bytes)))
         .collect();
     sorted
         .into_par_iter()
         .map(|(name, files, others)| {
             let mut marked = HashMap::new();
+            let mut theirs = HashMap::new();
             let mut unreadable = Vec::new();
             for (path, bytes) in files {
                 match &read[bytes] {
-                    Some(resources) => marked.extend(resources.iter().cloned()),
+                    Some(sides) => {
+                        marked.extend(sides.ours.iter().cloned());
+                        theirs.extend(sides.theirs.iter().cloned());
+                    }
                     None => unreadable.push(path.to_owned()),
                 }
             }
-            (name.clone(), (Standing::new(marked, others), unreadable))
+            (
+                name.clone(),
+                (Standing::new(marked, theirs, others), unreadable),
+            )
         })
         .collect()
+}
+
+/// Tells of generated files that a merge left in conflict: Flux could not read them either. `build` makes them
+/// anew.
+pub(crate) fn tell_conflicts(existing: &BTreeMap<String, Existing>, diagnostics: &mut Diagnostics) {
+    for (cluster, existing) in existing {
+        for (path, file) in &existing.files {
+            let File::Ours(bytes) = file else { continue };
+            if conflict::sides(bytes).is_some() && read_resources(bytes).is_none() {
+                let path = format!("{CLUSTERS}/{cluster}/{path}");
+                diagnostics.push(
+                    Diagnostic::error("unreadable-tree", format!("a merge left its conflict in `{path}`"))
+                        .with_help("run `fluxgen build`: it makes the file anew, and of two image tags keeps the newer"),
+                );
+            }
+        }
+    }
 }
 
 fn has_marks(bytes: &[u8]) -> bool {

@@ -400,26 +400,94 @@ fn reset_builds_the_initial_values_of_the_named_policy_and_clusters() {
     assert!(done(root, &["image", "reset", "podinfo"]).contains("every value is what"));
 }
 
-#[test]
-fn a_conflict_in_the_tree_is_an_error_and_loses_no_tag() {
-    let folder = project(PROJECT);
+/// A repository in which a merge of an older tag into a newer one stopped at a conflict.
+fn in_conflict(toml: &str, ours: &str, theirs: &str) -> tempfile::TempDir {
+    let folder = project(toml);
     let root = folder.path();
     done(root, &["build"]);
     git(root, &["init", "-q"]);
     git(root, &["add", "-A"]);
     git(root, &["commit", "-qm", "start"]);
     git(root, &["switch", "-qc", "feature"]);
-    bot(root, "clusters", "6.6.0");
-    git(root, &["commit", "-qam", "older"]);
+    bot(root, "clusters", theirs);
+    git(root, &["commit", "-qam", "theirs"]);
     git(root, &["switch", "-q", "main"]);
-    bot(root, "clusters", "6.7.0");
-    git(root, &["commit", "-qam", "newer"]);
+    bot(root, "clusters", ours);
+    git(root, &["commit", "-qam", "ours"]);
     let merge = Command::new("git")
         .current_dir(root)
         .args(["merge", "-q", "feature"])
         .output();
     assert!(!merge.expect("git runs").status.success());
+    folder
+}
+
+#[test]
+fn a_conflict_of_two_tags_ends_with_the_newer_whichever_side_has_it() {
+    for (ours, theirs) in [("6.7.0", "6.6.0"), ("6.6.0", "6.7.0"), ("6.9.0", "6.10.0")] {
+        let newer = if ours == "6.6.0" { theirs } else { ours };
+        let newer = if theirs == "6.10.0" { theirs } else { newer };
+        let folder = in_conflict(PROJECT, ours, theirs);
+        let root = folder.path();
+        // Whoever only looks is told; Flux could not read the file.
+        let output = fluxgen(root, &["check"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("error[unreadable-tree]") && said.contains(RELEASE),
+            "{said}"
+        );
+        let output = fluxgen(root, &["build"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(
+            said.contains(&format!("of which the policy picks `{newer}`")),
+            "{said}"
+        );
+        for path in [RELEASE, "clusters/staging/kustomizations/apps.yaml"] {
+            let text = read(root, path);
+            assert!(
+                text.contains(&format!("\"{newer}\"")) && !text.contains("<<<<"),
+                "{text}"
+            );
+        }
+        assert_eq!(done(root, &["diff"]), "");
+        done(root, &["check"]);
+    }
+}
+
+#[test]
+fn a_conflict_that_the_policy_cannot_settle_is_an_error_and_loses_no_tag() {
+    let toml = PROJECT.replace(
+        "policy.semver.range = \"6.x\"",
+        "policy.numerical.order = \"asc\"\nfilterTags = { pattern = '^[0-9.]*?(?P<n>[0-9]+)$', extract = \"$n\" }",
+    );
+    let folder = in_conflict(&toml, "6.7.0", "6.6.0");
+    let root = folder.path();
     let conflicting = read(root, RELEASE);
+    let output = fluxgen(root, &["build"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for words in [
+        "error[unreadable-tree]",
+        "`6.7.0` and `6.6.0`",
+        "git checkout --ours",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(read(root, RELEASE), conflicting);
+    git(root, &["checkout", "--ours", "clusters"]);
+    done(root, &["build"]);
+    assert!(read(root, RELEASE).contains("tag: \"6.7.0\""));
+}
+
+#[test]
+fn a_file_of_marks_that_is_no_yaml_is_an_error_and_loses_no_tag() {
+    let folder = project(PROJECT);
+    let root = folder.path();
+    done(root, &["build"]);
+    let broken = read(root, RELEASE).replace("spec:", "spec: [");
+    write(root, RELEASE, &broken);
     let output = fluxgen(root, &["build"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
@@ -427,10 +495,7 @@ fn a_conflict_in_the_tree_is_an_error_and_loses_no_tag() {
         said.contains("error[unreadable-tree]") && said.contains(RELEASE),
         "{said}"
     );
-    assert_eq!(read(root, RELEASE), conflicting);
-    git(root, &["checkout", "--ours", "clusters"]);
-    done(root, &["build"]);
-    assert!(read(root, RELEASE).contains("tag: \"6.7.0\""));
+    assert_eq!(read(root, RELEASE), broken);
 }
 
 const IMAGES: &str = r#"[images.podinfo]
@@ -913,6 +978,50 @@ fn a_value_that_is_marked_in_an_included_file_is_adopted_there() {
     );
     assert!(done(root, &["image", "adopt"]).contains("every `initial` is"));
     assert_eq!(done(root, &["diff"]), "");
+}
+
+#[test]
+fn the_quickstart_walks_the_story_of_the_readme() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart");
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    for entry in walkdir::WalkDir::new(&example) {
+        let entry = entry.expect("an entry");
+        let path = entry.path().strip_prefix(&example).expect("below");
+        if entry.file_type().is_file() {
+            let text = std::fs::read_to_string(entry.path()).expect("a text");
+            write(root, path.to_str().expect("UTF-8"), &text);
+        }
+    }
+    let toml = read(root, "fluxgen.toml");
+    assert_eq!(done(root, &["diff"]), "");
+    assert!(done(root, &["image", "test"]).contains("expected: 6.5.0\n"));
+    assert_eq!(bot(root, "clusters", "6.6.1").len(), 1);
+    assert_eq!(done(root, &["diff"]), "");
+    write(
+        root,
+        "fluxgen.toml",
+        &toml.replace("version = \"6.x\"", "version = \">=6.0.0\""),
+    );
+    done(root, &["build"]);
+    let path = "clusters/staging/helm-releases/web-podinfo.yaml";
+    let built = read(root, path);
+    assert!(
+        built.contains("\"6.6.1\"") && built.contains("\">=6.0.0\""),
+        "{built}"
+    );
+    write(root, "fluxgen.toml", &toml);
+    done(root, &["build"]);
+    assert!(done(root, &["image", "status"]).contains("6.5.0    6.6.1"));
+    done(root, &["image", "adopt"]);
+    let initial = "initial = \"6.5.0\"";
+    assert_eq!(
+        read(root, "fluxgen.toml"),
+        toml.replace(initial, "initial = \"6.6.1\"")
+    );
+    write(root, "fluxgen.toml", &toml);
+    done(root, &["image", "reset", "podinfo"]);
+    assert_eq!(read(root, path), read(&example, path));
 }
 
 /// kyaml's setters, built once; none where there is no Go, or no way to its modules.

@@ -56,6 +56,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         }
     }
     diagnostics.extend(renamed_in_one_step(&project)?);
+    tree::tell_conflicts(&project.existing, &mut diagnostics);
     crate::image::scan::scan(&mut project, &mut diagnostics);
     if !diagnostics.has_errors() {
         diagnostics.tell_unused_ignores(|_| true);

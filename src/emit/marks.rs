@@ -22,6 +22,8 @@ pub enum Step {
 pub struct Standing {
     /// Those of files in which something is marked; equal files of several clusters share them.
     marked: HashMap<Arc<Identity>, Arc<Node>>,
+    /// The other side of those that a merge left in conflict.
+    theirs: HashMap<Arc<Identity>, Arc<Node>>,
     /// The other files of the tree, which are read only when a resource is looked for that is marked for the
     /// first time.
     files: Vec<Bytes>,
@@ -29,9 +31,14 @@ pub struct Standing {
 }
 
 impl Standing {
-    pub fn new(marked: HashMap<Arc<Identity>, Arc<Node>>, files: Vec<Bytes>) -> Self {
+    pub fn new(
+        marked: HashMap<Arc<Identity>, Arc<Node>>,
+        theirs: HashMap<Arc<Identity>, Arc<Node>>,
+        files: Vec<Bytes>,
+    ) -> Self {
         Self {
             marked,
+            theirs,
             files,
             others: OnceLock::new(),
         }
@@ -41,9 +48,10 @@ impl Standing {
         self.marked.is_empty() && self.files.is_empty()
     }
 
-    fn get(&self, identity: &Identity) -> Option<&Node> {
-        if let Some(node) = self.marked.get(identity) {
-            return Some(node);
+    fn get(&self, identity: &Identity) -> Option<There<'_>> {
+        let theirs = self.theirs.get(identity).map(Arc::as_ref);
+        if let Some(ours) = self.marked.get(identity) {
+            return Some(There { ours, theirs });
         }
         if self.files.is_empty() {
             return None;
@@ -54,7 +62,37 @@ impl Standing {
                 .map(|resource| (resource.identity, resource.node))
                 .collect()
         });
-        others.get(identity)
+        let ours = others.get(identity)?;
+        Some(There { ours, theirs })
+    }
+}
+
+/// A resource as it stands in a tree.
+#[derive(Debug, Clone, Copy)]
+pub struct There<'a> {
+    ours: &'a Node,
+    /// What the branch that was merged made of it, where that is in conflict.
+    theirs: Option<&'a Node>,
+}
+
+/// Says which of two values of a mark a policy picks; none where it does not tell them apart.
+pub type Pick<'p> = dyn Fn(&str, &Value, &Value) -> Option<Value> + 'p;
+
+/// What is kept of a marked value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kept {
+    One(Value),
+    /// A merge left two, and the policy picks the first of them.
+    Picked(Value, Value),
+    /// A merge left two, and nothing says which is newer.
+    Disputed(Value, Value),
+}
+
+impl Kept {
+    pub fn value(&self) -> &Value {
+        match self {
+            Self::One(value) | Self::Picked(value, _) | Self::Disputed(value, _) => value,
+        }
     }
 }
 
@@ -78,13 +116,13 @@ impl<'a, I: Iterator<Item = &'a Identity> + Clone> Former<'a, I> {
 
     /// The resource as it stands in the tree: under its own name, the one of `renamedFrom`, or as the one
     /// resource of its kind that is gone and carried the same marks.
-    pub fn find(&self, resource: &Resource, renamed_from: Option<&str>) -> Option<&'a Node> {
+    pub fn find(&self, resource: &Resource, renamed_from: Option<&str>) -> Option<There<'a>> {
         if self.standing.is_empty() {
             return None;
         }
         let own = &resource.identity;
-        if let Some(node) = self.standing.get(own) {
-            return Some(node);
+        if let Some(there) = self.standing.get(own) {
+            return Some(there);
         }
         if let Some(former) = renamed_from {
             let (namespace, name) = match former.split_once('/') {
@@ -96,8 +134,8 @@ impl<'a, I: Iterator<Item = &'a Identity> + Clone> Former<'a, I> {
                 name: name.to_owned(),
                 ..own.clone()
             };
-            if let Some(node) = self.standing.get(&former) {
-                return Some(node);
+            if let Some(there) = self.standing.get(&former) {
+                return Some(there);
             }
         }
         let own_marks = marks(&resource.node);
@@ -113,14 +151,10 @@ impl<'a, I: Iterator<Item = &'a Identity> + Clone> Former<'a, I> {
                 && !now.contains(identity.as_ref())
                 && has_the_marks(node)
         });
-        let gone: Vec<(&Identity, &Node)> = gone
-            .map(|(identity, node)| (identity.as_ref(), node.as_ref()))
-            .collect();
-        let mut namesakes = gone
-            .iter()
-            .filter(|(identity, _)| identity.name == own.name);
+        let gone: Vec<&Identity> = gone.map(|(identity, _)| identity.as_ref()).collect();
+        let mut namesakes = gone.iter().filter(|identity| identity.name == own.name);
         match (gone.as_slice(), namesakes.next(), namesakes.next()) {
-            ([(_, node)], _, _) | (_, Some((_, node)), None) => Some(node),
+            ([identity], _, _) | (_, Some(identity), None) => self.standing.get(identity),
             _ => None,
         }
     }
@@ -258,13 +292,33 @@ fn is_alike(here: &Node, there: &Node) -> bool {
     }
 }
 
-/// The value that is kept for a marked one of `resource`, which stood as `there`; none where nothing stands.
-pub fn kept(resource: &Resource, there: &Node, path: &[Step]) -> Option<Value> {
+/// What is kept for a marked value of `resource`, which stood as `there`; none where nothing stands.
+pub fn kept(resource: &Resource, there: There<'_>, path: &[Step], pick: &Pick<'_>) -> Option<Kept> {
     let Value::Marked(marked) = &value_at(&resource.node, path)?.value else {
         return None;
     };
-    let found = find(&resource.node, there, path, &marked.policy)?;
-    let value = match (&marked.value, &found.value) {
+    let in_tree = |node: &Node| {
+        let found = find(&resource.node, node, path, &marked.policy)?;
+        standing_value(&marked.value, found)
+    };
+    let ours = in_tree(there.ours);
+    let theirs = there.theirs.and_then(in_tree);
+    Some(match (ours, theirs) {
+        (Some(ours), Some(theirs)) if !ours.same(&theirs) => {
+            match pick(&marked.policy, &ours, &theirs) {
+                Some(picked) if picked.same(&ours) => Kept::Picked(ours, theirs),
+                Some(_) => Kept::Picked(theirs, ours),
+                None => Kept::Disputed(ours, theirs),
+            }
+        }
+        (Some(value), _) | (None, Some(value)) => Kept::One(value),
+        (None, None) => return None,
+    })
+}
+
+/// What a node of a tree says for a value that starts as `initial`.
+fn standing_value(initial: &Value, found: &Node) -> Option<Value> {
+    let value = match (initial, &found.value) {
         (_, Value::Null | Value::Table(_) | Value::Array(_)) => return None,
         // A tag without quotes, `6.10`, is the text that is written there.
         (Value::String(_), Value::Marked(other)) => match &other.bare {
@@ -278,38 +332,40 @@ pub fn kept(resource: &Resource, there: &Node, path: &[Step]) -> Option<Value> {
     (!matches!(value, Value::Null)).then_some(value)
 }
 
-/// The marked values of a resource that stand otherwise in the tree, in `there`, and their places.
+/// The marked values of a resource that stand otherwise in the tree, in `there`, or stand there twice after a merge.
 ///
 /// `reset` are the policies, as `namespace/name`, whose values are not kept.
 pub(crate) fn changes(
     resource: &Resource,
-    there: &Node,
+    there: There<'_>,
     reset: &[String],
-) -> Vec<(Vec<Step>, Value)> {
+    pick: &Pick<'_>,
+) -> Vec<(Vec<Step>, Kept)> {
     marks(&resource.node)
         .into_iter()
         .filter(|(_, marked)| !reset.iter().any(|policy| is_of(&marked.policy, policy)))
         .filter_map(|(path, marked)| {
-            let value = kept(resource, there, &path)?;
-            (!value.same(&marked.value)).then_some((path, value))
+            let kept = kept(resource, there, &path, pick)?;
+            let is_there = matches!(&kept, Kept::One(value) if value.same(&marked.value));
+            (!is_there).then_some((path, kept))
         })
         .collect()
 }
 
-/// The resource with what stands in the tree; `None` where that is what it has already.
-pub(crate) fn keep(resource: &Resource, there: &Node, reset: &[String]) -> Option<Resource> {
-    let changes = changes(resource, there, reset);
+/// The resource with what stands in the tree, ours where a merge left two; `None` where it has that already.
+pub(crate) fn keep(resource: &Resource, there: There<'_>, reset: &[String]) -> Option<Resource> {
+    let changes = changes(resource, there, reset, &|_, _, _| None);
     (!changes.is_empty()).then(|| with_changes(resource, &changes))
 }
 
 /// The resource with these values.
-pub(crate) fn with_changes(resource: &Resource, changes: &[(Vec<Step>, Value)]) -> Resource {
+pub(crate) fn with_changes(resource: &Resource, changes: &[(Vec<Step>, Kept)]) -> Resource {
     let mut kept = resource.clone();
     for (path, value) in changes {
         if let Some(Value::Marked(marked)) =
             at_mut(&mut kept.node, path).map(|node| &mut node.value)
         {
-            marked.value = value.clone();
+            marked.value = value.value().clone();
         }
     }
     kept

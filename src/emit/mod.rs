@@ -18,8 +18,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use crate::check::Checked;
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::expand::Variant;
+use crate::image::dispute;
+use crate::image::owned::shown;
 use crate::link::Graph;
 use crate::node::Value;
 use crate::resource::{Identity, Resource};
@@ -27,7 +29,7 @@ use crate::schema::Registry;
 use crate::settings::Settings;
 
 pub use marks::Standing;
-use marks::{Former, Step, has_marks};
+use marks::{Former, Kept, Step, has_marks};
 use path::Paths;
 use schema_comment::SchemaComment;
 use template::Renderer;
@@ -118,7 +120,7 @@ pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnost
         return Tree::default();
     }
     let nothing = Standing::default();
-    let made: Vec<Result<ClusterTree, Diagnostic>> = settings
+    let made: Vec<Result<(ClusterTree, Vec<Diagnostic>), Diagnostic>> = settings
         .clusters
         .par_iter()
         .enumerate()
@@ -131,7 +133,10 @@ pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnost
     let mut tree = Tree::default();
     for result in made {
         match result {
-            Ok(cluster) => tree.clusters.push(cluster),
+            Ok((cluster, merged)) => {
+                tree.clusters.push(cluster);
+                diagnostics.extend(merged);
+            }
             Err(diagnostic) => diagnostics.push(diagnostic),
         }
     }
@@ -221,6 +226,11 @@ impl Emitting<'_> {
         })
     }
 
+    fn in_cluster(&self, diagnostic: Diagnostic, cluster: usize) -> Diagnostic {
+        let name = &self.graph.settings().clusters[cluster].name.value;
+        diagnostic.in_cluster(name.as_str())
+    }
+
     fn documents<'r>(
         &self,
         resources: impl Iterator<Item = &'r Resource>,
@@ -256,13 +266,14 @@ impl Emitting<'_> {
         name: &str,
         variants: &[Written],
         standing: &Standing,
-    ) -> Result<ClusterTree, Diagnostic> {
+    ) -> Result<(ClusterTree, Vec<Diagnostic>), Diagnostic> {
         let expanded = &self.graph.validated.expanded;
         let ids = &expanded.clusters[at];
         let resources = ids
             .iter()
             .flat_map(|id| &expanded.variants[*id as usize].resources);
         let former = Former::new(standing, resources.map(|resource| &resource.identity));
+        let mut merged = Vec::new();
         let mut by_path: HashMap<&Arc<str>, Vec<u32>> = HashMap::with_capacity(ids.len());
         for &id in ids {
             let written = &variants[id as usize];
@@ -275,7 +286,7 @@ impl Emitting<'_> {
             let text: Arc<str> = match ids.as_slice() {
                 [id] => {
                     let written = &variants[*id as usize];
-                    match self.kept(*id, variants, &former)? {
+                    match self.kept(*id, variants, at, &former, &mut merged)? {
                         Some(documents) => Arc::from(self.file(&documents)),
                         None => written.file.clone(),
                     }
@@ -288,7 +299,7 @@ impl Emitting<'_> {
                     });
                     let mut documents = String::new();
                     for id in ids {
-                        match self.kept(id, variants, &former)? {
+                        match self.kept(id, variants, at, &former, &mut merged)? {
                             Some(own) => documents.push_str(&own),
                             None => documents.push_str(&variants[id as usize].documents),
                         }
@@ -299,19 +310,23 @@ impl Emitting<'_> {
             files.insert(path.clone(), text);
         }
         case_collision(name, &files)?;
-        Ok(ClusterTree {
+        let tree = ClusterTree {
             name: name.to_owned(),
             files,
             left_alone: Vec::new(),
-        })
+        };
+        Ok((tree, merged))
     }
 
-    /// A variant's documents with the values that stand in the tree; `None` where these are its own.
+    /// A variant's documents with the values that stand in the tree; `None` where these are its own. `merged` tells
+    /// of those that a merge left in conflict.
     fn kept<'a>(
         &self,
         id: u32,
         variants: &[Written],
+        cluster: usize,
         former: &Former<'a, impl Iterator<Item = &'a Identity> + Clone>,
+        merged: &mut Vec<Diagnostic>,
     ) -> Result<Option<Arc<str>>, Diagnostic> {
         let written = &variants[id as usize];
         let variant = &self.graph.validated.expanded.variants[id as usize];
@@ -320,7 +335,10 @@ impl Emitting<'_> {
         }
         let renamed_from = variant.renamed_from.as_ref();
         let renamed_from = renamed_from.map(|name| name.value.as_str());
-        let changes: Vec<Vec<(Vec<Step>, Value)>> = variant
+        let pick = |marker: &str, ours: &Value, theirs: &Value| {
+            dispute::pick(self.graph, cluster, marker, ours, theirs)
+        };
+        let changes: Vec<Vec<(Vec<Step>, Kept)>> = variant
             .resources
             .iter()
             .map(|resource| {
@@ -329,12 +347,24 @@ impl Emitting<'_> {
                 }
                 former
                     .find(resource, renamed_from)
-                    .map(|there| marks::changes(resource, there, self.reset))
+                    .map(|there| marks::changes(resource, there, self.reset, &pick))
                     .unwrap_or_default()
             })
             .collect();
         if changes.iter().all(Vec::is_empty) {
             return Ok(None);
+        }
+        for (resource, changes) in variant.resources.iter().zip(&changes) {
+            for (path, value) in changes {
+                let place = marks::value_at(&resource.node, path);
+                let place = place.map_or(variant.span, |node| node.span);
+                let told = told_of_merge(resource, value)
+                    .map(|told| self.in_cluster(told, cluster).at(place, ""));
+                match told {
+                    Some(told) if told.severity == Severity::Error => return Err(told),
+                    told => merged.extend(told),
+                }
+            }
         }
         let mut key = format!("{id}");
         for (at, (path, value)) in changes
@@ -342,7 +372,7 @@ impl Emitting<'_> {
             .enumerate()
             .flat_map(|(at, changes)| changes.iter().map(move |change| (at, change)))
         {
-            write!(key, ";{at} {path:?} {:?}", value.scalar()).expect("a String takes everything");
+            write!(key, ";{at} {path:?} {:?}", value.value()).expect("a String takes everything");
         }
         let known = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(documents) = known().get(&key) {
@@ -357,6 +387,34 @@ impl Emitting<'_> {
         let documents: Arc<str> = Arc::from(self.documents(resources.iter(), variant)?);
         known().insert(key, documents.clone());
         Ok(Some(documents))
+    }
+}
+
+/// What is said of a value that a merge left in conflict.
+fn told_of_merge(resource: &Resource, kept: &Kept) -> Option<Diagnostic> {
+    let identity = &resource.identity;
+    match kept {
+        Kept::One(_) => None,
+        Kept::Picked(picked, other) => Some(Diagnostic::note(
+            "merged-image-value",
+            format!(
+                "a merge left `{}` and `{}` in {identity}, of which the policy picks `{}`",
+                shown(picked),
+                shown(other),
+                shown(picked)
+            ),
+        )),
+        Kept::Disputed(ours, theirs) => Some(
+            Diagnostic::error(
+                "unreadable-tree",
+                format!(
+                    "a merge left `{}` and `{}` in {identity}, and the policy does not tell which is newer",
+                    shown(ours),
+                    shown(theirs)
+                ),
+            )
+            .with_help("take one side of the file, `git checkout --ours` or `--theirs`"),
+        ),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a cluster; `registry` alone reads the network, and only when asked to.
 
+pub(crate) mod dispute;
 pub mod evaluation;
 pub mod laboratory;
 pub mod lint;

@@ -13,6 +13,8 @@ use crate::resource::Identity;
 use crate::source::Span;
 use crate::yaml;
 
+use super::dispute;
+
 /// A marked field of a resource in a cluster.
 #[derive(Debug, Clone)]
 pub struct Owned<'a> {
@@ -56,8 +58,12 @@ pub fn owned<'a>(
     let mut found = Vec::new();
     let nothing = Standing::default();
     let expanded = &graph.validated.expanded;
-    for (cluster, ids) in graph.settings().clusters.iter().zip(&expanded.clusters) {
+    let clusters = graph.settings().clusters.iter().zip(&expanded.clusters);
+    for (at, (cluster, ids)) in clusters.enumerate() {
         let cluster = cluster.name.value.as_str();
+        let pick = |marker: &str, ours: &Value, theirs: &Value| {
+            dispute::pick(graph, at, marker, ours, theirs)
+        };
         let variants = || ids.iter().map(|id| &expanded.variants[*id as usize]);
         let resources = variants().flat_map(|variant| &variant.resources);
         let former = Former::new(
@@ -83,7 +89,9 @@ pub fn owned<'a>(
                         marker: &marked.policy,
                         place,
                         initial: &marked.value,
-                        current: there.and_then(|there| kept(resource, there, &path)),
+                        current: there
+                            .and_then(|there| kept(resource, there, &path, &pick))
+                            .map(|kept| kept.value().clone()),
                     });
                 }
             }

@@ -39,6 +39,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
             &mut diagnostics,
         )
     });
+    crate::tree::tell_conflicts(&project.existing, &mut diagnostics);
     crate::image::scan::scan(&mut project, &mut diagnostics);
     diagnostics.extend(check::renamed_in_one_step(&project)?);
     let has_errors = diagnostics.has_errors();
