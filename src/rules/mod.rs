@@ -13,6 +13,9 @@ mod unknown_alias;
 use crate::diagnostic::Diagnostics;
 use crate::files::Snapshot;
 use crate::link::Graph;
+use crate::node::{Node, Value};
+use crate::settings::{Install, Settings};
+use crate::tree::CLUSTERS;
 
 /// A rule: what it finds is explained by its page.
 pub struct Rule {
@@ -30,6 +33,42 @@ pub struct Rule {
 pub struct Facts<'a> {
     /// The state of the repository that is compiled. What it is read from is the edge's business.
     pub repository: Option<&'a Snapshot>,
+}
+
+impl Facts<'_> {
+    /// Whether a patch gives controllers of the cluster an argument: one of `flux.patches`, or of a
+    /// `flux-system` folder that somebody else keeps.
+    fn controllers_are_told(&self, settings: &Settings, cluster: usize, argument: &str) -> bool {
+        let cluster = &settings.clusters[cluster];
+        if cluster
+            .flux
+            .patches
+            .iter()
+            .any(|patch| says(patch, argument))
+        {
+            return true;
+        }
+        let file = format!(
+            "{CLUSTERS}/{}/{}/kustomization.yaml",
+            cluster.name.value, cluster.flux.namespace
+        );
+        let text = self
+            .repository
+            .filter(|_| cluster.flux.install == Install::None)
+            .and_then(|repository| repository.read_own(&file, 1 << 20).ok().flatten());
+        text.is_some_and(|text| String::from_utf8_lossy(&text).contains(argument))
+    }
+}
+
+fn says(node: &Node, word: &str) -> bool {
+    match &node.value {
+        Value::String(text) => text.contains(word),
+        Value::Array(items) => items.iter().any(|item| says(item, word)),
+        Value::Table(table) => table.iter().any(|(_, entry)| says(&entry.node, word)),
+        Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::Marked(_) => {
+            false
+        }
+    }
 }
 
 /// Every rule, in the order in which they run.

@@ -10,7 +10,7 @@ use crate::files::Snapshot;
 use crate::forecast::kustomization_spec::KustomizationSpec;
 use crate::kustomize::{Contents, Resolver, Unset, normalised};
 use crate::link::Graph;
-use crate::node::{Node, Value};
+use crate::node::Node;
 use crate::resource::Resource;
 use crate::schema::FluxMinor;
 use crate::settings::Settings;
@@ -62,7 +62,7 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
             let Some(spec) = judged(resource, settings, repository) else {
                 continue;
             };
-            if is_lenient(settings, variant.cluster, repository) {
+            if facts.controllers_are_told(settings, variant.cluster, GATE) {
                 continue;
             }
             let contents = resolver.contents(&spec.build());
@@ -121,31 +121,6 @@ fn judged<'a>(
     let trees = repository.from_root(CLUSTERS);
     let is_tree = path == trees || path.starts_with(&format!("{trees}/"));
     (!is_tree).then_some(spec)
-}
-
-/// Whether the cluster's controller is told not to be strict.
-fn is_lenient(settings: &Settings, cluster: usize, repository: &Snapshot) -> bool {
-    let cluster = &settings.clusters[cluster];
-    if cluster.flux.patches.iter().any(|patch| says(patch, GATE)) {
-        return true;
-    }
-    let file = format!(
-        "{CLUSTERS}/{}/{}/kustomization.yaml",
-        cluster.name.value, cluster.flux.namespace
-    );
-    let text = repository.read_own(&file, 1 << 20).ok().flatten();
-    text.is_some_and(|text| String::from_utf8_lossy(&text).contains(GATE))
-}
-
-fn says(node: &Node, word: &str) -> bool {
-    match &node.value {
-        Value::String(text) => text.contains(word),
-        Value::Array(items) => items.iter().any(|item| says(item, word)),
-        Value::Table(table) => table.iter().any(|(_, entry)| says(&entry.node, word)),
-        Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::Marked(_) => {
-            false
-        }
-    }
 }
 
 fn tell(
