@@ -11,6 +11,8 @@ pub(crate) mod shorthand;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use rayon::prelude::*;
+
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::node::{Entry, Node, Table, Value};
@@ -62,50 +64,100 @@ pub struct Variant {
 
 /// Makes every cluster's resources; goes on after every error.
 pub fn expand(resolved: &Resolved, includes: &Includes, diagnostics: &mut Diagnostics) -> Expanded {
-    let mut expanding = Expanding::new(resolved, includes, diagnostics);
+    let overrides = by_name(&resolved.overrides);
     let clusters = &resolved.settings.clusters;
-    let mut per_cluster: Vec<Vec<u32>> = vec![Vec::new(); clusters.len()];
-    let mut broken: Vec<Vec<Identity>> = vec![Vec::new(); clusters.len()];
+    let mut expressions = Expressions::new();
+    let mut expanding = Expanding::new(
+        resolved,
+        includes,
+        &overrides,
+        &mut expressions,
+        diagnostics,
+    );
     let contexts: Vec<Context> = clusters
         .iter()
         .map(|cluster| expanding.context(cluster))
         .collect();
-    for draft in &resolved.drafts {
-        let prepared = expanding.prepare(draft);
-        let mut known: HashMap<VariantKey, Made> = HashMap::new();
-        for &cluster in &draft.clusters {
-            if !clusters[cluster].flux.is_known {
-                continue;
-            }
-            match expanding.variant(draft, &prepared, cluster, &contexts[cluster], &mut known) {
-                Made::Variant(variant) => per_cluster[cluster].push(variant),
-                Made::Nothing => {}
-                Made::Broken(name) => {
-                    let (namespace, name) = name.unwrap_or_default();
-                    broken[cluster].extend(prepared.kinds.iter().map(|kind| Identity {
-                        group: kind.group.clone(),
-                        kind: kind.kind.clone(),
-                        namespace: namespace.clone(),
-                        name: name.clone(),
-                    }));
-                }
-            }
+    let made: Vec<OfDraft> = resolved
+        .drafts
+        .par_iter()
+        .map_init(Expressions::new, |expressions, draft| {
+            let mut found = Diagnostics::default();
+            let expanding = Expanding::new(resolved, includes, &overrides, expressions, &mut found);
+            let made = expanding.draft(draft, &contexts);
+            OfDraft { found, ..made }
+        })
+        .collect();
+
+    let mut variants = Vec::with_capacity(made.iter().map(|made| made.variants.len()).sum());
+    let mut per_cluster: Vec<Vec<u32>> = vec![Vec::with_capacity(made.len()); clusters.len()];
+    let mut broken: Vec<Vec<Identity>> = vec![Vec::new(); clusters.len()];
+    for made in made {
+        let before = u32::try_from(variants.len()).expect("fewer than 2^32 variants");
+        variants.extend(made.variants);
+        for (cluster, variant) in made.clusters {
+            per_cluster[cluster].push(before + variant);
         }
+        for (cluster, identities) in made.broken {
+            broken[cluster].extend(identities);
+        }
+        expanding.diagnostics.extend(made.found.iter().cloned());
+        for over in made.used_overrides {
+            expanding.used_overrides[over] = true;
+        }
+        expanding.used_vars.extend(made.used_vars);
     }
     expanding.report_unused();
     Expanded {
         settings: resolved.settings.clone(),
-        variants: expanding.variants,
+        variants,
         clusters: per_cluster,
         broken,
     }
+}
+
+/// What a draft became in all of its clusters.
+#[derive(Default)]
+struct OfDraft {
+    variants: Vec<Variant>,
+    /// Clusters and what they have of `variants`.
+    clusters: Vec<(usize, u32)>,
+    /// Clusters, and what they would have but for its faults.
+    broken: Vec<(usize, Vec<Identity>)>,
+    used_overrides: Vec<usize>,
+    used_vars: Vec<String>,
+    found: Diagnostics,
+}
+
+/// Overrides by section, namespace and name.
+type ByName = HashMap<(Section, String, String), Vec<usize>>;
+
+fn by_name(overrides: &[Override]) -> ByName {
+    let mut by_name = ByName::new();
+    for (at, over) in overrides.iter().enumerate() {
+        let (namespace, name) = split_key(&over.key.value);
+        let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned();
+        by_name
+            .entry((over.section, namespace, name.to_owned()))
+            .or_default()
+            .push(at);
+    }
+    by_name
 }
 
 /// The layers that decide a variant's fields in a cluster, lowest first, for `fluxgen explain`.
 pub fn layers_of(resolved: &Resolved, variant: &Variant, cluster: usize) -> Option<Vec<Layer>> {
     let mut diagnostics = Diagnostics::default();
     let includes = Includes::default();
-    let mut expanding = Expanding::new(resolved, &includes, &mut diagnostics);
+    let overrides = by_name(&resolved.overrides);
+    let mut expressions = Expressions::new();
+    let mut expanding = Expanding::new(
+        resolved,
+        &includes,
+        &overrides,
+        &mut expressions,
+        &mut diagnostics,
+    );
     let context = expanding.context(&resolved.settings.clusters[cluster]);
     for draft in &resolved.drafts {
         if (draft.section, draft.key.span) != (variant.section, variant.span)
@@ -113,7 +165,7 @@ pub fn layers_of(resolved: &Resolved, variant: &Variant, cluster: usize) -> Opti
         {
             continue;
         }
-        let prepared = expanding.prepare(draft);
+        let prepared = expanding.prepare(draft, &context);
         let (namespace, name) = match &prepared.key {
             Some(key) => key.clone(),
             None => expanding.key(draft, &context)?,
@@ -164,9 +216,8 @@ struct Expanding<'a, 'd> {
     resolved: &'a Resolved,
     includes: &'a Includes,
     diagnostics: &'d mut Diagnostics,
-    expressions: Expressions,
-    /// Overrides by section, namespace and name.
-    overrides: HashMap<(Section, String, String), Vec<usize>>,
+    expressions: &'d mut Expressions,
+    overrides: &'a ByName,
     used_overrides: Vec<bool>,
     used_vars: Vec<String>,
     variants: Vec<Variant>,
@@ -177,28 +228,58 @@ impl<'a, 'd> Expanding<'a, 'd> {
     fn new(
         resolved: &'a Resolved,
         includes: &'a Includes,
+        overrides: &'a ByName,
+        expressions: &'d mut Expressions,
         diagnostics: &'d mut Diagnostics,
     ) -> Self {
-        let mut overrides: HashMap<(Section, String, String), Vec<usize>> = HashMap::new();
-        for (at, over) in resolved.overrides.iter().enumerate() {
-            let (namespace, name) = split_key(&over.key.value);
-            let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned();
-            overrides
-                .entry((over.section, namespace, name.to_owned()))
-                .or_default()
-                .push(at);
-        }
         Self {
             resolved,
             includes,
             diagnostics,
-            expressions: Expressions::new(),
+            expressions,
             overrides,
             used_overrides: vec![false; resolved.overrides.len()],
             used_vars: Vec::new(),
             variants: Vec::new(),
             toml: resolved.file.file,
         }
+    }
+
+    /// Makes a draft for all its clusters.
+    fn draft(mut self, draft: &Draft, contexts: &[Context]) -> OfDraft {
+        let mut of = OfDraft::default();
+        let clusters = &self.resolved.settings.clusters;
+        let mut known: HashMap<VariantKey, Made> = HashMap::new();
+        let mut prepared = None;
+        for &cluster in &draft.clusters {
+            let context = &contexts[cluster];
+            let prepared = prepared.get_or_insert_with(|| self.prepare(draft, context));
+            if !clusters[cluster].flux.is_known {
+                continue;
+            }
+            match self.variant(draft, prepared, cluster, context, &mut known) {
+                Made::Variant(variant) => of.clusters.push((cluster, variant)),
+                Made::Nothing => {}
+                Made::Broken(name) => {
+                    let (namespace, name) = name.unwrap_or_default();
+                    let identities = prepared.kinds.iter().map(|kind| Identity {
+                        group: kind.group.clone(),
+                        kind: kind.kind.clone(),
+                        namespace: namespace.clone(),
+                        name: name.clone(),
+                    });
+                    of.broken.push((cluster, identities.collect()));
+                }
+            }
+        }
+        if draft.clusters.is_empty() {
+            self.prepare(draft, &Context::default());
+        }
+        let used = self.used_overrides.iter().enumerate();
+        of.used_overrides = used.filter(|(_, used)| **used).map(|(at, _)| at).collect();
+        of.variants = self.variants;
+        of.used_vars = self.used_vars;
+        of
     }
 
     /// The names that expressions can use in a cluster.
@@ -339,11 +420,16 @@ impl<'a, 'd> Expanding<'a, 'd> {
         }
     }
 
-    fn prepare(&mut self, draft: &Draft) -> Prepared {
+    /// `context` is that of one of the draft's clusters.
+    fn prepare(&mut self, draft: &Draft, context: &Context) -> Prepared {
         let mut uses = Vec::new();
         let key = if has_expression(&draft.key.value) {
             self.expressions.uses_in_text(&draft.key.value, &mut uses);
-            None
+            // Where it is the same in every cluster it is evaluated once; its faults are told for each.
+            match uses.iter().any(|path| varies(path)) {
+                true => None,
+                false => self.evaluate_key(draft, context).ok(),
+            }
         } else {
             let (namespace, name) = split_key(&draft.key.value);
             Some((
@@ -373,10 +459,7 @@ impl<'a, 'd> Expanding<'a, 'd> {
             }
         }
         self.used_vars.extend(uses.iter().cloned());
-        uses.retain(|path| {
-            let root = path.split('.').next().unwrap_or(path);
-            ["cluster", "vars", "flux"].contains(&root)
-        });
+        uses.retain(|path| varies(path));
         uses.sort();
         uses.dedup();
         let kinds = Registry::get().section(draft.section.as_str()).collect();
@@ -384,22 +467,26 @@ impl<'a, 'd> Expanding<'a, 'd> {
     }
 
     /// Namespace and name of a draft whose key has expressions.
-    fn key(&mut self, draft: &Draft, context: &Context) -> Option<(String, String)> {
+    fn evaluate_key(
+        &mut self,
+        draft: &Draft,
+        context: &Context,
+    ) -> Result<(String, String), Fault> {
         let mut context = context.clone();
         if let Some(inputs) = &draft.inputs {
             context.set("inputs", inputs.as_ref().clone());
         }
-        match self
-            .expressions
-            .text(&draft.key.value, draft.key.span, &context)
-        {
-            Ok(text) => {
-                let (namespace, name) = split_key(&text);
-                Some((
-                    namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned(),
-                    name.to_owned(),
-                ))
-            }
+        let key = &draft.key;
+        let text = self.expressions.text(&key.value, key.span, &context)?;
+        let (namespace, name) = split_key(&text);
+        let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
+        Ok((namespace.to_owned(), name.to_owned()))
+    }
+
+    /// The same, with its fault told.
+    fn key(&mut self, draft: &Draft, context: &Context) -> Option<(String, String)> {
+        match self.evaluate_key(draft, context) {
+            Ok(key) => Some(key),
             Err(fault) => {
                 let cluster = context
                     .get("cluster.name")
@@ -598,7 +685,7 @@ impl<'a, 'd> Expanding<'a, 'd> {
         if self.includes.files.is_empty() && !mentions_file(&layer.table) {
             return layer.table.as_ref().clone();
         }
-        let expressions = &mut self.expressions;
+        let expressions = &mut *self.expressions;
         let mut path_of = |text: &str, span: Span, diagnostics: &mut Diagnostics| match expressions
             .text(text, span, context)
         {
@@ -841,6 +928,12 @@ impl<'a, 'd> Expanding<'a, 'd> {
             }
         }
     }
+}
+
+/// Whether a variable may have another value in another cluster.
+fn varies(path: &str) -> bool {
+    let root = path.split('.').next().unwrap_or(path);
+    ["cluster", "vars", "flux"].contains(&root)
 }
 
 /// `flux-version`: the kind is missing in the pinned version.
