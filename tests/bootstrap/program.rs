@@ -1,6 +1,9 @@
 //! The program itself: what it reads off the project, prints and exits with.
 
-use crate::scene::Scene;
+use fluxgen::bootstrap::ForgeKind;
+
+use crate::forge::Forge;
+use crate::scene::{Scene, TOKEN};
 
 const RUN: [&str; 3] = ["bootstrap", "--cluster", "staging"];
 
@@ -290,4 +293,61 @@ fn a_program_that_is_killed_after_any_change_is_gone_on_with() {
         }
         finish(&scene);
     }
+}
+
+#[test]
+fn a_project_on_a_forge_is_proposed_and_synced_after_the_merge() {
+    let mut scene = Scene::new();
+    let forge = Forge::new(ForgeKind::GitHub, &scene.remote());
+    forge.state().exists = true;
+    forge.state().protected = true;
+    let remote = scene.remote().display().to_string();
+    scene.git(&["push", "--quiet", &remote, "main"]);
+    let api = forge.provider().api_url.expect("an address");
+    scene.write_project(&format!(
+        "[repo.provider]\nkind = \"github\"\nhost = \"git.acme.example\"\napiUrl = \"{api}\"\n\
+         description = \"The fleet\"\nteams = [\"ops:push\"]\n"
+    ));
+    scene
+        .vars
+        .insert("GITHUB_TOKEN".to_owned(), TOKEN.to_owned());
+    let (_, err) = scene.expect(2, &RUN);
+    assert!(
+        err.contains("error: branch `main` takes pull requests only"),
+        "{err}"
+    );
+    let (out, err) = scene.expect(0, &with(&["--pull-request"]));
+    assert!(
+        out.contains("ok      token: of `ada`, scopes repo, read:org"),
+        "{out}"
+    );
+    assert!(
+        err.contains("opened https://git.acme.example/acme/fleet/pull/1\n"),
+        "{err}"
+    );
+    assert!(err.contains("run the same command after it"), "{err}");
+    assert_eq!(scene.git(&["status", "--porcelain"]), "");
+    scene.git_in(
+        &scene.remote(),
+        &[
+            "update-ref",
+            "refs/heads/main",
+            "refs/heads/fluxgen/bootstrap-staging",
+        ],
+    );
+    forge.state().pulls.clear();
+    let (out, err) = scene.expect(0, &RUN);
+    assert!(
+        out.contains("note: set its description to `The fleet`: with `--reconcile`"),
+        "{out}"
+    );
+    assert!(
+        err.contains("registered deploy key `flux clusters/staging flux-system "),
+        "{err}"
+    );
+    let (out, _) = scene.expect(0, &with(&["--reconcile"]));
+    assert!(out.contains("to do: let team `ops` in as `push`"), "{out}");
+    assert_eq!(forge.state().teams, [("ops".to_owned(), "push".to_owned())]);
+    let (out, _) = scene.expect(0, &with(&["--reconcile"]));
+    assert!(out.ends_with("nothing to do\n"), "{out}");
 }
