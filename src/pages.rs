@@ -206,6 +206,14 @@ list or table in brackets, an alias, or on a line of its own it marks nothing. I
 `:tag`, `:name` or `:digest`. In the TOML file write `{ imagePolicy = \"app:tag\", initial = \"1.0.0\" }`.",
     ),
     of_stage(
+        "image-marker-on-number",
+        "a marked value is a number to YAML",
+        "\
+A tag such as `6.10`, `5` or `2024-01-31` without quotes is a number or a date. The automation puts the
+new tag in its place and keeps the type: `!!float 6.10.1`, which neither Flux nor fluxgen can read. Put
+the value in quotes; the automation keeps them. In the TOML file `initial` is always a string.",
+    ),
+    of_stage(
         "image-marker-other-image",
         "a marked value is of another image than its policy",
         "\

@@ -409,7 +409,11 @@ pub(crate) fn included(path: &Utf8Path, text: &str, sources: &mut Sources) -> In
             };
         }
         match marker::read_all(text, file) {
-            Ok(mut documents) if documents.len() == 1 => Ok(documents.remove(0)),
+            Ok(mut documents) if documents.len() == 1 => {
+                let mut document = documents.remove(0);
+                marker::as_texts(&mut document);
+                Ok(document)
+            }
             Ok(documents) => Err(Diagnostic::error(
                 "include",
                 format!("`{path}` holds {} documents, not one", documents.len()),

@@ -704,3 +704,27 @@ fn the_example_of_flux_is_sound_when_its_release_is_marked() {
         assert_eq!(found, (Some(0), String::new()), "{path}");
     }
 }
+
+#[test]
+fn a_marked_number_is_a_warning_and_one_in_quotes_is_none() {
+    let repeat = |value: &str| format!("tag: {value} {MARK}\nlist:\n- {value} {MARK}\n");
+    let toml = PROJECT.replace("semver.range = \"6.x\"", "alphabetical.order = \"asc\"");
+    for (bare, is_told) in [
+        ("6.10", true),
+        ("5", true),
+        ("true", true),
+        ("2024-01-31", true),
+        ("\"6.10\"", false),
+        ("'2024-01-31'", false),
+        ("6.10.1", false),
+        ("v1", false),
+        ("2024-01-31-a", false),
+    ] {
+        let folder = project(&toml);
+        write(folder.path(), "apps/a.yaml", &repeat(bare));
+        let found = run(folder.path(), &["check"]);
+        assert_eq!(found.0, Some(0), "{}", found.1);
+        let count = found.1.matches("warning[image-marker-on-number]").count();
+        assert_eq!(count, if is_told { 2 } else { 0 }, "{bare}: {}", found.1);
+    }
+}

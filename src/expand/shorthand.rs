@@ -11,6 +11,7 @@ use crate::schema::{Registry, SchemaNode, Shorthand};
 use crate::settings::fields::{unknown_key, wrong_type};
 use crate::settings::{DEFAULT_NAMESPACE, Repo};
 use crate::source::Span;
+use crate::yaml;
 
 /// Kubernetes' own kinds that live in no namespace; for others the key `"/name"` says so.
 ///
@@ -394,7 +395,18 @@ impl Filling<'_> {
                 );
                 Value::Null
             }
-            Some(initial) => initial.value.clone(),
+            Some(initial) if matches!(initial.value, Value::String(_)) => initial.value.clone(),
+            // The setter writes texts, and keeps the tag of what stood there: `!!int 1.2.0`, which is no YAML.
+            Some(initial) => {
+                let diagnostic = wrong_type("initial", initial, "a string");
+                let text = yaml::write_scalar(&initial.value).unwrap_or_default();
+                self.diagnostics.push(
+                    diagnostic
+                        .with_note("image automation writes texts")
+                        .with_help(format!("write it as a string: `initial = \"{text}\"`")),
+                );
+                Value::Null
+            }
             None => {
                 self.diagnostics.push(
                     Diagnostic::error("missing-field", "a marked value needs `initial`")

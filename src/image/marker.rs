@@ -286,6 +286,22 @@ pub fn read_all(text: &str, file: FileId) -> Result<Vec<Node>, ReadError> {
     Ok(documents)
 }
 
+/// Makes marked numbers and the like the texts that they are for image automation: `6.10` stays `6.10`.
+pub(crate) fn as_texts(node: &mut Node) {
+    match &mut node.value {
+        Value::Marked(marked) => {
+            if let Some(text) = marked.bare.take() {
+                marked.value = Value::String(text);
+            }
+        }
+        Value::Table(table) => table
+            .iter_mut()
+            .for_each(|(_, entry)| as_texts(&mut entry.node)),
+        Value::Array(items) => items.iter_mut().for_each(as_texts),
+        Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::String(_) => {}
+    }
+}
+
 fn mark<'m>(
     node: &mut Node,
     words: &Node,

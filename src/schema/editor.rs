@@ -338,7 +338,7 @@ fn shared() -> Map<String, Value> {
         "file": { "$ref": "#/definitions/file" },
         "unset": { "$ref": "#/definitions/unset" },
         "imagePolicy": { "$ref": "#/definitions/imagePolicy" },
-        "initial": { "description": "Value to start from; afterwards the one in the tree is kept.", "type": ["string", "number", "boolean"] }
+        "initial": { "description": "Value to start from; afterwards the one in the tree is kept.", "type": "string" }
     });
     let text = |pattern: Option<&str>| {
         let mut text = json!({

@@ -146,8 +146,18 @@ fn is_same_image(image: &str, known: &Repository) -> bool {
     parsed == *known || whole.ends_with(&format!("/{image}"))
 }
 
-/// The marked scalars of documents: each one's place, and what it stands beside.
-pub(super) fn places(documents: &[Node]) -> Vec<(Span, Option<(&str, &Table)>)> {
+/// A marked scalar's place in its document.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'n> {
+    pub span: Span,
+    /// Its key and the table that it is in, unless it is an item of a list.
+    pub beside: Option<(&'n str, &'n Table)>,
+    /// It is a string, and no number or boolean.
+    pub is_text: bool,
+}
+
+/// The marked scalars of documents.
+pub(super) fn places(documents: &[Node]) -> Vec<Place<'_>> {
     let mut found = Vec::new();
     for document in documents {
         collect(document, None, &mut found);
@@ -155,13 +165,13 @@ pub(super) fn places(documents: &[Node]) -> Vec<(Span, Option<(&str, &Table)>)> 
     found
 }
 
-fn collect<'n>(
-    node: &'n Node,
-    beside: Option<(&'n str, &'n Table)>,
-    found: &mut Vec<(Span, Option<(&'n str, &'n Table)>)>,
-) {
+fn collect<'n>(node: &'n Node, beside: Option<(&'n str, &'n Table)>, found: &mut Vec<Place<'n>>) {
     match &node.value {
-        Value::Marked(_) => found.push((node.span, beside)),
+        Value::Marked(marked) => found.push(Place {
+            span: node.span,
+            beside,
+            is_text: matches!(marked.value, Value::String(_)),
+        }),
         Value::Table(table) => table
             .iter()
             .for_each(|(key, entry)| collect(&entry.node, Some((key, table)), found)),

@@ -11,21 +11,21 @@ use rayon::prelude::*;
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::link::Graph;
-use crate::node::{Node, Table, Value};
+use crate::node::{Node, Value};
 use crate::project::Project;
 use crate::resource::{Identity, Resource};
 use crate::source::{Sources, Span};
 use crate::tree::CLUSTERS;
 use crate::yaml::ReadError;
 
-use super::marker::{self, Marker, TOKEN, Target, markers};
+use super::marker::{self, Marker, Scalar, TOKEN, Target, markers};
 use super::reference::Repository;
 use super::spec;
 use automation::Automation;
 pub(crate) use automation::removed_field;
 pub(crate) use files::yaml_files;
 use files::{OwnFile, joined, own_files, reach};
-use judge::{Marked, Policy, judge};
+use judge::{Marked, Place, Policy, judge};
 
 const GROUP: &str = "image.toolkit.fluxcd.io";
 
@@ -301,8 +301,8 @@ struct Scanning<'a, 'd> {
 /// A finding at some bytes of a file.
 type Found = (std::ops::Range<usize>, Diagnostic);
 
-/// By where a marked scalar begins, what it stands beside.
-type Places<'n> = HashMap<usize, Option<(&'n str, &'n Table)>>;
+/// Marked scalars by where they begin.
+type Places<'n> = HashMap<usize, Place<'n>>;
 
 impl Scanning<'_, '_> {
     fn file(&mut self, file: &Marking) {
@@ -323,7 +323,7 @@ impl Scanning<'_, '_> {
         }
         let places: Places<'_> = judge::places(&file.documents)
             .into_iter()
-            .map(|(span, beside)| (span.range().start, beside))
+            .map(|place| (place.span.range().start, place))
             .collect();
         for marker in markers(&file.text) {
             let is_read = marker
@@ -428,10 +428,22 @@ impl Scanning<'_, '_> {
         let Some(scalar) = marker.scalar() else {
             return;
         };
+        let place = places.get(&scalar.range.start);
+        if place.is_some_and(|place| !place.is_text) || is_date(scalar) {
+            let text = &scalar.text;
+            let message =
+                format!("`{text}` is no string to YAML, and keeps its type when it is set");
+            found.push((
+                scalar.range.clone(),
+                Diagnostic::warning("image-marker-on-number", message)
+                    .with_note("the file could not be read any more: `!!float 1.2.0`")
+                    .with_help(format!("put it in quotes: `\"{text}\"`")),
+            ));
+        }
         let marked = Marked {
             text: &scalar.text,
             part,
-            beside: places.get(&scalar.range.start).copied().flatten(),
+            beside: place.and_then(|place| place.beside),
         };
         for (at, key) in having {
             if let Some(mut diagnostic) = judge(&self.policies[at][&key], marked) {
@@ -536,6 +548,14 @@ impl Scanning<'_, '_> {
             }
         }
     }
+}
+
+/// `2024-01-31`, which is a date to the reader of the automation.
+fn is_date(scalar: &Scalar) -> bool {
+    let parts: Vec<&str> = scalar.text.split('-').collect();
+    let is_number =
+        |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    scalar.is_bare && parts.len() == 3 && parts[0].len() == 4 && parts.iter().all(is_number)
 }
 
 /// Strings of resources that hold a marker: a block of text, or an included file's.
