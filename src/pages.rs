@@ -288,6 +288,14 @@ the policy picks, which is the newer; look at the file before you commit the mer
 The Flux API or fluxgen needs the field. `fluxgen explain SECTION.FIELD` says what goes there.",
     ),
     of_stage(
+        "missing-install-manifest",
+        "the tree of a cluster has no manifest to install Flux from",
+        "\
+With `flux.install = \"release\"` Flux is installed from `gotk-components.yaml` in the cluster's tree, and goes
+on to apply it from there. Without the file Flux would not find what its `kustomization.yaml` lists, and
+stop at its own folder. `fluxgen build` writes it.",
+    ),
+    of_stage(
         "no-clusters",
         "no cluster is defined",
         "\

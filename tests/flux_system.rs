@@ -464,3 +464,127 @@ fn an_operator_gets_a_flux_instance_and_nothing_else() {
     assert!(!scene.exists(&format!("{FOLDER}/gotk-components.yaml")));
     scene.expect(0, &["build", "--dry-run", "--offline", "--locked"]);
 }
+
+#[test]
+fn check_says_that_the_install_manifest_is_missing() {
+    let scene = Scene::new(&PROJECT.replace(
+        "[clusters.staging]",
+        "[clusters.staging]\n[clusters.prod]\n[clusters.dev]\nflux.install = \"none\"",
+    ));
+    let (_, err) = scene.expect(0, &["check"]);
+    for cluster in ["staging", "prod"] {
+        let said = format!(
+            "warning[missing-install-manifest]: there is no `clusters/{cluster}/flux-system/gotk-components.yaml`"
+        );
+        assert!(err.contains(&said), "{err}");
+    }
+    assert!(!err.contains("clusters/dev"), "{err}");
+    let (_, err) = scene.expect(0, &["check", "--cluster", "prod"]);
+    assert!(!err.contains("clusters/staging"), "{err}");
+    scene.expect(0, &["build"]);
+    let (_, err) = scene.expect(0, &["check"]);
+    assert_eq!(err.matches("missing").count(), 0, "{err}");
+}
+
+/// `kubectl kustomize` of a folder; nothing, and said so, where kubectl is not here.
+fn kustomized(scene: &Scene, folder: &str) -> Option<Vec<Node>> {
+    let run = std::process::Command::new("kubectl")
+        .arg("kustomize")
+        .arg(scene.path(folder))
+        .output();
+    let output = match run {
+        Ok(output) => output,
+        Err(error) => {
+            eprintln!("skipped: kubectl cannot be run ({error})");
+            return None;
+        }
+    };
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{err}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    Some(read_all(&text, Span::BUILT_IN.file).expect("YAML"))
+}
+
+fn named<'n>(found: &'n [Node], kind: &str, name: &str) -> &'n Node {
+    let is = |node: &&Node| {
+        let text = |path: &[&str]| node.at(path).and_then(Node::as_str);
+        text(&["kind"]) == Some(kind) && text(&["metadata", "name"]) == Some(name)
+    };
+    found.iter().find(is).expect(name)
+}
+
+#[test]
+fn kubectl_builds_the_folder_with_its_patches_and_the_users_own_files() {
+    let scene = Scene::new(&PROJECT.replace(
+        "[clusters.staging]",
+        "[[flux.patches]]\npatch = \"- op: add\\n  path: /spec/replicas\\n  value: 2\\n\"\n\
+         target = { kind = \"Deployment\", name = \"(source|helm)-controller\" }\n\
+         [[flux.patches]]\npath = \"labels.yaml\"\n[clusters.staging]",
+    ));
+    scene.write(
+        &format!("{FOLDER}/labels.yaml"),
+        "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: flux-system\n  labels:\n    team: platform\n",
+    );
+    scene.write(
+        &format!("{FOLDER}/secret.yaml"),
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: mine\n  namespace: flux-system\n",
+    );
+    scene.write(
+        &format!("{FOLDER}/extra/kustomization.yaml"),
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a.yaml]\nnamePrefix: x-\n",
+    );
+    scene.write(
+        &format!("{FOLDER}/extra/a.yaml"),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n",
+    );
+    scene.expect(0, &["build"]);
+    let Some(found) = kustomized(&scene, FOLDER) else {
+        return;
+    };
+    let replicas = |name: &str| {
+        let node = named(&found, "Deployment", name).at(&["spec", "replicas"]);
+        node.and_then(Node::as_integer)
+    };
+    assert_eq!(replicas("source-controller"), Some(2));
+    assert_eq!(replicas("helm-controller"), Some(2));
+    assert_ne!(replicas("kustomize-controller"), Some(2));
+    let labels = named(&found, "Namespace", "flux-system").at(&["metadata", "labels"]);
+    let team = labels.and_then(|labels| labels.get("team")?.as_str());
+    assert_eq!(team, Some("platform"));
+    for (kind, name) in [
+        ("GitRepository", "flux-system"),
+        ("Kustomization", "flux-system"),
+        ("Secret", "mine"),
+        ("ConfigMap", "x-a"),
+    ] {
+        named(&found, kind, name);
+    }
+}
+
+#[test]
+fn kubectl_builds_the_folder_of_a_real_release() {
+    let Some(shared) = shared() else { return };
+    for version in ["2.6.4", "2.9.4"] {
+        let manifests = shared.join(format!("v{version}/manifests"));
+        let scene = Scene::new(
+            &project(&format!("distribution = \"{}\"\n", manifests.display()))
+                .replace("2.9.4", version),
+        );
+        scene.expect(0, &["build"]);
+        let Some(found) = kustomized(&scene, FOLDER) else {
+            return;
+        };
+        let text = scene.read(&format!("{FOLDER}/gotk-components.yaml"));
+        let written = read_all(&text, Span::BUILT_IN.file).expect("YAML");
+        assert_eq!(found.len(), written.len() + 2, "{version}");
+        for node in &written {
+            let text = |path: &[&str]| node.at(path).and_then(Node::as_str).unwrap_or_default();
+            let built = named(&found, text(&["kind"]), text(&["metadata", "name"]));
+            assert!(
+                built.value.same(&node.value),
+                "{version}: {}",
+                text(&["metadata", "name"])
+            );
+        }
+    }
+}

@@ -8,6 +8,7 @@ use crate::compare::report::{
     ClusterSummary, Command, Presence, Report, Side, SideState, SideSummary,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::install::folder;
 use crate::project::Project;
 use crate::report::problems;
 use crate::repository::Repository;
@@ -57,6 +58,14 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     }
     diagnostics.extend(renamed_in_one_step(&project)?);
     tree::tell_conflicts(&project.existing, &mut diagnostics);
+    if let Some(built) = &project.built {
+        folder::missing(
+            &built.resolved.settings,
+            &project.existing,
+            &args.cluster,
+            &mut diagnostics,
+        );
+    }
     crate::image::scan::scan(&mut project, &mut diagnostics);
     if !diagnostics.has_errors() {
         diagnostics.tell_unused_ignores(|_| true);

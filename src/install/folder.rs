@@ -175,6 +175,38 @@ fn check(settings: &Settings, cluster: &Cluster, diagnostics: &mut Diagnostics) 
     }
 }
 
+/// Says which clusters have no install manifest in their tree: there is nothing to install Flux from.
+///
+/// `only` are the clusters that are asked for; empty for all.
+pub(crate) fn missing(
+    settings: &Settings,
+    existing: &BTreeMap<String, Existing>,
+    only: &[String],
+    diagnostics: &mut Diagnostics,
+) {
+    for cluster in &settings.clusters {
+        let name = &cluster.name.value;
+        let is_asked = only.is_empty() || only.contains(name);
+        if !is_asked || cluster.flux.install != Install::Release {
+            continue;
+        }
+        let path = format!("{}/{COMPONENTS_FILE}", cluster.flux.namespace);
+        let is_there = existing
+            .get(name)
+            .is_some_and(|known| known.files.contains_key(&path));
+        if !is_there {
+            diagnostics.push(
+                Diagnostic::warning(
+                    "missing-install-manifest",
+                    format!("there is no `{CLUSTERS}/{name}/{path}` to install Flux from"),
+                )
+                .at(cluster.flux.version.span, "")
+                .with_help("run `fluxgen build` and commit what it writes"),
+            );
+        }
+    }
+}
+
 /// Why a cluster has no install manifest, at the places that say which one it is.
 pub(crate) fn refused(cluster: &Cluster, refusal: Refusal) -> Diagnostic {
     let mut diagnostic = Diagnostic::error("flux-release", refusal.message);
