@@ -588,3 +588,99 @@ fn kubectl_builds_the_folder_of_a_real_release() {
         }
     }
 }
+
+#[test]
+fn the_flux_instance_is_held_to_the_operators_api() {
+    let operator = |flux: &str| {
+        let scene = Scene::new(&project(flux).replace("\"release\"", "\"operator\""));
+        let (_, err) = scene.expect(1, &["build"]);
+        assert!(!scene.exists("clusters"), "{flux}");
+        err
+    };
+    for (flux, said) in [
+        (
+            "registry = \"\"\n",
+            "a FluxInstance cannot do without a registry",
+        ),
+        (
+            "patches = [{ patch = \"x\", target.labels = \"a=b\" }]\n",
+            "unknown key `labels`",
+        ),
+        (
+            "patches = [{ patch = \"x\", target.labelSelector = \"a in b\" }]\n",
+            "a in b",
+        ),
+    ] {
+        let err = operator(flux);
+        assert!(err.contains(said) && err.contains("fluxgen.toml:"), "{err}");
+    }
+}
+
+#[test]
+fn every_setting_gives_a_flux_instance_that_the_operator_takes() {
+    let scene = Scene::new(
+        &project(
+            "components = [\"source-controller\", \"kustomize-controller\"]\n\
+             componentsExtra = [\"source-watcher\"]\nregistry = \"registry.example:5000/flux\"\n\
+             imagePullSecret = \"regcred\"\nnetworkPolicy = false\nwatchAllNamespaces = false\n\
+             logLevel = \"debug\"\nclusterDomain = \"acme.internal\"\ntolerationKeys = [\"infra\"]\n\
+             sync = { interval = \"90s\", secret = \"git\", submodules = true, provider = \"github\", \
+             sparseCheckout = [\"apps\"], path = \"./fleet/staging\" }\n",
+        )
+        .replace("\"release\"", "\"operator\""),
+    );
+    scene.expect(0, &["build"]);
+    let text = scene.read(&format!("{FOLDER}/flux-instance.yaml"));
+    insta::assert_snapshot!(text);
+    // What stands there is a good FluxInstance as one of the user's own manifests, too.
+    let spec: serde_json::Value =
+        serde_yaml::from_str::<serde_json::Value>(&text).expect("YAML")["spec"].clone();
+    let spec = toml::to_string(&spec).expect("TOML");
+    let manifest = |name: &str, spec: &str| {
+        let table = format!("manifests.\"flux-system/{name}\"");
+        let spec = spec
+            .lines()
+            .map(|line| match line.strip_prefix("[[") {
+                Some(rest) => format!("[[{table}.spec.{rest}\n"),
+                None => match line.strip_prefix('[') {
+                    Some(rest) => format!("[{table}.spec.{rest}\n"),
+                    None => format!("{line}\n"),
+                },
+            })
+            .collect::<String>();
+        format!(
+            "[repo]\nurl = \"https://x.example/y\"\n[clusters.staging]\n[{table}]\napiVersion = \"fluxcd.controlplane.io/v1\"\n\
+             kind = \"FluxInstance\"\n[{table}.spec]\n{spec}"
+        )
+    };
+    scene.write("fluxgen.toml", &manifest("flux", &spec));
+    let (_, err) = scene.expect(0, &["check"]);
+    assert!(!err.contains("not-checked"), "{err}");
+    for (name, spec, said) in [
+        (
+            "mine",
+            spec.clone(),
+            "a FluxInstance can only be called `flux`, not `mine`",
+        ),
+        ("flux", spec.replace("1m30s", "90"), "`90`"),
+        (
+            "flux",
+            spec.replace("kind = \"GitRepository\"", "kind = \"Bucket\""),
+            "the provider `github` is for GitRepositories",
+        ),
+        (
+            "flux",
+            spec.replace("version = \"2.9.4\"\n", ""),
+            "needs `version`",
+        ),
+        (
+            "flux",
+            spec.replace("\"source-watcher\"", "\"source-watchr\""),
+            "did you mean `source-watcher`",
+        ),
+    ] {
+        scene.write("fluxgen.toml", &manifest(name, &spec));
+        let (_, err) = scene.expect(1, &["check"]);
+        assert!(err.contains(said), "{said}: {err}");
+    }
+}

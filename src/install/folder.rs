@@ -11,9 +11,11 @@ use crate::install::{
     OperatorSync, Options, Reference, Refusal, Releases, Sync, flux_instance, kustomization, sync,
 };
 use crate::node::{Node, Table, Value};
+use crate::resource::Resource;
 use crate::settings::{Cluster, DEFAULT_NAMESPACE, Install, Settings};
 use crate::source::Span;
 use crate::tree::{CLUSTERS, Existing, File};
+use crate::validate::validate_one;
 use crate::yaml;
 
 pub(crate) const COMPONENTS_FILE: &str = "gotk-components.yaml";
@@ -148,6 +150,15 @@ fn check(settings: &Settings, cluster: &Cluster, diagnostics: &mut Diagnostics) 
         );
     }
     if flux.install == Install::Operator {
+        if let Some(registry) = flux.registry.as_ref().filter(|text| text.value.is_empty()) {
+            diagnostics.push(
+                Diagnostic::error("flux-sync", "a FluxInstance cannot do without a registry")
+                    .at(registry.span, "")
+                    .with_help(
+                        "write where the images are, or leave `registry` out for `ghcr.io/fluxcd`",
+                    ),
+            );
+        }
         if let Some(distribution) = &flux.distribution {
             diagnostics.push(
                 Diagnostic::warning(
@@ -345,6 +356,9 @@ impl Folder<'_> {
         };
         let patches = patches(&flux.patches, includes, diagnostics);
         let instance = flux_instance(&options, Some(&sync), &patches);
+        if let Some(resource) = Resource::from_node(instance.clone()) {
+            diagnostics.extend(validate_one(&resource, self.cluster, flux.version.span));
+        }
         self.put(INSTANCE_FILE, &format!("---\n{}", yaml::write(&instance)));
     }
 

@@ -31,7 +31,9 @@ fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
                 _ => registry
                     .kind(&identity.kind)
                     .filter(|kind| kind.group == identity.group)
-                    .is_none_or(|kind| settings.flux.has_component(&kind.component)),
+                    .is_none_or(|kind| {
+                        kind.component.is_empty() || settings.flux.has_component(&kind.component)
+                    }),
             };
             last = Some((identity.kind.as_str(), is_known));
             if is_known {

@@ -23,7 +23,7 @@ pub struct Fault {
 const PREFIXES: [&str; 2] = ["../definitions.json#/definitions/", "#/definitions/"];
 
 /// Keywords at the top of a file which tell of the kind and not of its spec.
-const KIND_KEYWORDS: [&str; 11] = [
+const KIND_KEYWORDS: [&str; 12] = [
     "$schema",
     "title",
     "x-kind",
@@ -31,6 +31,7 @@ const KIND_KEYWORDS: [&str; 11] = [
     "x-api-version",
     "x-component",
     "x-section",
+    "x-name",
     "x-shorthand",
     "x-docs",
     "x-order",

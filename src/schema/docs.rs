@@ -43,7 +43,7 @@ impl Registry {
         let parts: Vec<&str> = path.split('.').filter(|part| !part.is_empty()).collect();
         let Some((kinds, used)) = self.starting_at(&parts) else {
             let mut known: Vec<String> = self.sections().into_iter().map(str::to_owned).collect();
-            known.extend(self.kinds().map(|kind| kind.kind.clone()));
+            known.extend(self.kinds.iter().map(|kind| kind.kind.clone()));
             let start = if parts.first() == Some(&"sources") {
                 2
             } else {
@@ -79,7 +79,8 @@ impl Registry {
             let mut kinds: Vec<_> = self.section(&name).collect();
             if kinds.is_empty() {
                 kinds = self
-                    .kinds()
+                    .kinds
+                    .iter()
                     .filter(|kind| kind.kind.eq_ignore_ascii_case(&name))
                     .collect();
             }
@@ -95,7 +96,7 @@ impl<'a> FieldDocs<'a> {
     fn below(kind: &'a KindSchema, parts: &[&str]) -> Result<Self, UnknownPath> {
         let mut docs = Self {
             kind,
-            path: kind.section.clone(),
+            path: kind.place().to_owned(),
             node: kind.root(),
             since: kind.since,
             until: kind.until,
@@ -152,7 +153,7 @@ impl<'a> FieldDocs<'a> {
     fn write(&self, out: &mut String) -> fmt::Result {
         let node = self.node;
         let version = self.kind.api_version(FluxMinor::NEWEST).unwrap_or_default();
-        let is_kind = self.path == self.kind.section;
+        let is_kind = self.path == self.kind.place();
         writeln!(out, "{} ({}, {version})", self.path, self.kind.kind)?;
         let description = if is_kind {
             &self.kind.description
@@ -241,7 +242,9 @@ impl<'a> FieldDocs<'a> {
             }
         }
         if is_kind {
-            line(out, "controller", &self.kind.component)?;
+            if !self.kind.component.is_empty() {
+                line(out, "controller", &self.kind.component)?;
+            }
         }
         line(out, "docs", &self.kind.docs)?;
         for condition in &node.conditions {

@@ -21,10 +21,13 @@ pub struct KindSchema {
     pub since: Option<FluxMinor>,
     /// The minor that dropped the kind.
     pub until: Option<FluxMinor>,
-    /// The controller that has to be installed.
+    /// The controller that has to be installed; empty for a kind of another project.
     pub component: String,
-    /// The section of fluxgen.toml which holds it: `kustomizations`, `sources.git`.
+    /// The section of fluxgen.toml which holds it: `kustomizations`, `sources.git`. Empty for a kind that
+    /// only `[manifests]` can hold.
     pub section: String,
+    /// The one name that an object of this kind can have.
+    pub only_name: Option<String>,
     /// For sources, the word before the dot in `source = "git.podinfo"`.
     pub shorthand: Option<String>,
     /// Flux's page about the kind.
@@ -60,9 +63,8 @@ impl KindSchema {
         }
         api_versions.sort();
         let optional_minor = |key: &str| file.get(key).map(|value| minor(key, value)).transpose();
-        let shorthand = file
-            .get("x-shorthand")
-            .map(|value| string("x-shorthand", value));
+        let optional = |key: &str| file.get(key).map(|value| string(key, value)).transpose();
+        let shorthand = optional("x-shorthand")?;
         Ok(Self {
             kind: text("x-kind")?,
             description: text("description")?,
@@ -70,9 +72,10 @@ impl KindSchema {
             api_versions,
             since: optional_minor("x-since")?,
             until: optional_minor("x-until")?,
-            component: text("x-component")?,
-            section: text("x-section")?,
-            shorthand: shorthand.transpose()?,
+            component: optional("x-component")?.unwrap_or_default(),
+            section: optional("x-section")?.unwrap_or_default(),
+            only_name: optional("x-name")?,
+            shorthand,
             docs: text("x-docs")?,
             example: field("examples")?.get(0).cloned().unwrap_or_default(),
             order: compile::unsigned("x-order", field("x-order")?)?,
@@ -93,6 +96,14 @@ impl KindSchema {
             .rev()
             .find(|(since, _)| minor >= *since)?;
         Some(format!("{}/{version}", self.group))
+    }
+
+    /// What paths into it begin with: its section, or its name where it has none.
+    pub(super) fn place(&self) -> &str {
+        match self.section.as_str() {
+            "" => &self.kind,
+            section => section,
+        }
     }
 
     pub fn is_in(&self, minor: FluxMinor) -> bool {

@@ -72,9 +72,9 @@ impl Registry {
         Ok(Self { kinds, by_name })
     }
 
-    /// All kinds, in the order of documents in the output.
+    /// All kinds that have a section, in the order of documents in the output.
     pub fn kinds(&self) -> impl Iterator<Item = &KindSchema> {
-        self.kinds.iter()
+        self.kinds.iter().filter(|kind| !kind.section.is_empty())
     }
 
     /// The kind of this name, such as `HelmRelease`.
@@ -92,7 +92,7 @@ impl Registry {
     /// The sections of fluxgen.toml that hold resources, each once, in order.
     pub fn sections(&self) -> Vec<&str> {
         let mut sections: Vec<&str> = Vec::new();
-        for kind in &self.kinds {
+        for kind in self.kinds() {
             if !sections.contains(&kind.section.as_str()) {
                 sections.push(&kind.section);
             }
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn every_schema_compiles() {
-        for kind in Registry::get().kinds() {
+        for kind in &Registry::get().kinds {
             if let Err(fault) = kind.compiled() {
                 panic!("{}: {fault}", kind.kind);
             }
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        for kind in Registry::get().kinds() {
+        for kind in &Registry::get().kinds {
             walk(kind.root(), &kind.kind, &mut |node, path| {
                 for minor in FluxMinor::ALL {
                     if let Some(pattern) = &node.keywords(minor).pattern {
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn every_field_has_a_description() {
-        for kind in Registry::get().kinds() {
+        for kind in &Registry::get().kinds {
             walk(kind.root(), &kind.kind, &mut |node, path| {
                 let is_map_value = path.ends_with("{}") || path == kind.kind;
                 assert!(is_map_value || node.description.ends_with('.'), "{path}");
@@ -259,5 +259,67 @@ mod tests {
             Some("OCIRepository")
         );
         assert!(registry.source("images").is_none());
+    }
+
+    /// Source: the CRD of Flux Operator 0.58.
+    #[test]
+    fn a_flux_instance_has_the_fields_of_the_operators_crd() {
+        let kind = Registry::get().kind("FluxInstance").expect("a kind");
+        assert!(!Registry::get().sections().contains(&""));
+        let mut leaves = Vec::new();
+        walk(kind.root(), "", &mut |node, path| {
+            let is_inner = !node.properties.is_empty()
+                || node.items.is_some()
+                || matches!(node.additional, Additional::Each(_));
+            if !is_inner {
+                leaves.push(path.trim_start_matches('.').to_owned());
+            }
+        });
+        leaves.sort();
+        let expected = [
+            "cluster.domain",
+            "cluster.multitenant",
+            "cluster.multitenantWorkloadIdentity",
+            "cluster.networkPolicy",
+            "cluster.objectLevelWorkloadIdentity",
+            "cluster.size",
+            "cluster.tenantDefaultDecryptionServiceAccount",
+            "cluster.tenantDefaultKubeConfigServiceAccount",
+            "cluster.tenantDefaultServiceAccount",
+            "cluster.type",
+            "commonMetadata.annotations{}",
+            "commonMetadata.labels{}",
+            "components[]",
+            "distribution.artifact",
+            "distribution.artifactPullSecret",
+            "distribution.imagePullSecret",
+            "distribution.registry",
+            "distribution.variant",
+            "distribution.version",
+            "kustomize.patches[].patch",
+            "kustomize.patches[].target.annotationSelector",
+            "kustomize.patches[].target.group",
+            "kustomize.patches[].target.kind",
+            "kustomize.patches[].target.labelSelector",
+            "kustomize.patches[].target.name",
+            "kustomize.patches[].target.namespace",
+            "kustomize.patches[].target.version",
+            "migrateResources",
+            "sharding.key",
+            "sharding.shards[]",
+            "sharding.storage",
+            "storage.class",
+            "storage.size",
+            "sync.interval",
+            "sync.kind",
+            "sync.name",
+            "sync.path",
+            "sync.provider",
+            "sync.pullSecret",
+            "sync.ref",
+            "sync.url",
+            "wait",
+        ];
+        assert_eq!(leaves, expected);
     }
 }

@@ -10,10 +10,11 @@ use rayon::prelude::*;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expand::{Expanded, Variant};
 use crate::node::{Node, Table, Value};
+use crate::resolve::Section;
 use crate::resource::{Identity, Resource};
 use crate::schema::{Additional, FluxMinor, Keywords, KindSchema, Registry, SchemaNode, Type};
-use crate::settings::DEFAULT_NAMESPACE;
 use crate::settings::fields::{list, unknown_key};
+use crate::settings::{Cluster, DEFAULT_NAMESPACE};
 use crate::source::Span;
 
 /// Resources that hold to their schemas, but for the faults that were reported.
@@ -47,6 +48,32 @@ pub fn validate(expanded: Expanded, diagnostics: &mut Diagnostics) -> Validated 
     Validated { expanded }
 }
 
+/// Validates a resource that comes from a cluster's settings and not from a section; faults without
+/// a place of their own are shown at `span`.
+pub(crate) fn validate_one(resource: &Resource, cluster: &Cluster, span: Span) -> Vec<Diagnostic> {
+    let variant = Variant {
+        section: Section::MANIFESTS,
+        span,
+        minor: cluster.flux.minor,
+        version: cluster.flux.version.clone(),
+        resources: Vec::new(),
+        tests: Vec::new(),
+        renamed_from: None,
+        acknowledge: None,
+        input: None,
+        cluster: 0,
+    };
+    let mut found = Vec::new();
+    let mut validating = Validating {
+        variant: &variant,
+        cluster: &cluster.name.value,
+        place: resource.identity.kind.clone(),
+        found: &mut found,
+    };
+    validating.resource(resource);
+    found
+}
+
 /// The schema of a resource, if its kind and version have one.
 pub(crate) fn schema_of(resource: &Resource, minor: FluxMinor) -> Option<&'static KindSchema> {
     let kind = Registry::get().kind(&resource.identity.kind)?;
@@ -78,6 +105,21 @@ impl Validating<'_> {
             }
             return;
         };
+        if let Some(only) = &kind.only_name
+            && *only != resource.identity.name
+        {
+            let span = resource
+                .get(&["metadata", "name"])
+                .map_or(Span::BUILT_IN, |name| name.span);
+            let message = format!(
+                "a {} can only be called `{only}`, not `{}`",
+                kind.kind, resource.identity.name
+            );
+            let diagnostic = Diagnostic::error("wrong-name", message)
+                .with_note("the API server refuses it")
+                .with_help(format!("write `{}/{only}`", resource.identity.namespace));
+            self.push(diagnostic, span);
+        }
         match resource.get(&["spec"]) {
             Some(spec) => self.node(spec, kind.root(), ""),
             None => self.push(
