@@ -241,10 +241,8 @@ impl<'a> FieldDocs<'a> {
                 line(out, "flux", &format!("since {since}, before {until}"))?
             }
         }
-        if is_kind {
-            if !self.kind.component.is_empty() {
-                line(out, "controller", &self.kind.component)?;
-            }
+        if is_kind && !self.kind.component.is_empty() {
+            line(out, "controller", &self.kind.component)?;
         }
         line(out, "docs", &self.kind.docs)?;
         for condition in &node.conditions {
