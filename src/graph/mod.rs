@@ -8,13 +8,13 @@ mod mermaid;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::compare::report::{EdgeState, Graph as Picture, GraphEdge, GraphNode, Object};
-use crate::link::{Graph, Met};
+use crate::link::{ClusterGraph, Graph, Met};
 
 pub use dot::dot;
 pub use mermaid::mermaid;
 
 /// From, to and the field that says so.
-type Edge = (Object, Object, String);
+pub(crate) type Edge = (Object, Object, String);
 
 /// One graph for each set of clusters whose graphs are the same; `only` limits it to some clusters.
 ///
@@ -28,23 +28,16 @@ pub fn pictures(graph: &Graph, only: &[String]) -> Vec<Picture> {
         if !only.is_empty() && !only.contains(name) {
             continue;
         }
-        let object =
-            |at: u32| Object::from(&graph.resource(cluster.resources[at as usize]).identity);
-        let mut nodes: BTreeMap<Object, bool> = (0..)
-            .zip(&cluster.resources)
-            .map(|(at, _)| (object(at), false))
+        let mut nodes: BTreeMap<Object, bool> = cluster
+            .resources
+            .iter()
+            .map(|id| (Object::from(&graph.resource(*id).identity), false))
             .collect();
         let mut edges: BTreeSet<Edge> = BTreeSet::new();
-        for edge in &cluster.edges {
-            let reference = graph.reference(cluster, edge);
-            let mut to = Object::from(&reference.target);
-            match edge.to {
-                Met::Resource(at) => to = object(at),
-                Met::Many => to.name = "*".to_owned(),
-                Met::Outside | Met::NotLookedFor | Met::Nothing => {}
-            }
-            nodes.entry(to.clone()).or_insert(edge.to != Met::Many);
-            edges.insert((object(edge.from), to, field(&reference.field)));
+        for (edge, met) in edges_of(graph, cluster) {
+            let to = edge.1.clone();
+            nodes.entry(to).or_insert(met != Met::Many);
+            edges.insert(edge);
         }
         let key = (nodes, edges);
         match known.get(&key) {
@@ -60,6 +53,24 @@ pub fn pictures(graph: &Graph, only: &[String]) -> Vec<Picture> {
     }
     pictures.sort_by(|a, b| a.clusters.cmp(&b.clusters));
     pictures
+}
+
+/// What refers to what in a cluster, and what was met there.
+pub(crate) fn edges_of<'a>(
+    graph: &'a Graph,
+    cluster: &'a ClusterGraph,
+) -> impl Iterator<Item = (Edge, Met)> + 'a {
+    let object = |at: u32| Object::from(&graph.resource(cluster.resources[at as usize]).identity);
+    cluster.edges.iter().map(move |edge| {
+        let reference = graph.reference(cluster, edge);
+        let mut to = Object::from(&reference.target);
+        match edge.to {
+            Met::Resource(at) => to = object(at),
+            Met::Many => to.name = "*".to_owned(),
+            Met::Outside | Met::NotLookedFor | Met::Nothing => {}
+        }
+        ((object(edge.from), to, field(&reference.field)), edge.to)
+    })
 }
 
 fn picture(name: &str, nodes: &BTreeMap<Object, bool>, edges: &BTreeSet<Edge>) -> Picture {

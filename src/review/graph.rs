@@ -6,10 +6,11 @@ use crate::compare::Comparison;
 use crate::compare::report::{
     Action, EdgeState, Finding, Graph as Picture, GraphEdge, GraphNode, Object, Severity,
 };
+use crate::graph::{Edge, edges_of};
 use crate::link::{Graph, Met};
 
 /// What refers to what in a cluster: from, to, the field.
-type Edges = BTreeMap<(Object, Object, String), EdgeState>;
+type Edges = BTreeMap<Edge, EdgeState>;
 
 /// One graph for each set of clusters whose graphs are the same.
 pub(super) fn graphs(
@@ -83,39 +84,23 @@ pub(super) fn graphs(
 }
 
 /// The edges of a cluster, and whether what they lead to is not in the TOML file.
-fn edges(
-    graph: &Graph,
-    name: &str,
-    renamed: &BTreeMap<Object, Object>,
-) -> BTreeMap<(Object, Object, String), bool> {
+fn edges(graph: &Graph, name: &str, renamed: &BTreeMap<Object, Object>) -> BTreeMap<Edge, bool> {
     let clusters = &graph.settings().clusters;
     let Some(at) = clusters.iter().position(|it| it.name.value == name) else {
         return BTreeMap::new();
     };
-    let cluster = &graph.clusters[at];
-    let object = |at: u32| {
-        let id = cluster.resources[at as usize];
-        let object = Object::from(&graph.resource(id).identity);
-        renamed.get(&object).cloned().unwrap_or(object)
-    };
+    let now = |object: Object| renamed.get(&object).cloned().unwrap_or(object);
     let mut found = BTreeMap::new();
-    for edge in &cluster.edges {
-        let reference = graph.reference(cluster, edge);
-        let (to, external) = match edge.to {
-            Met::Resource(to) => (object(to), false),
-            Met::Outside => (Object::from(&reference.target), true),
+    for ((from, to, field), met) in edges_of(graph, &graph.clusters[at]) {
+        let external = match met {
+            Met::Resource(_) => false,
+            Met::Outside => true,
             Met::Many | Met::NotLookedFor | Met::Nothing => continue,
         };
-        found.insert((object(edge.from), to, field(&reference.field)), external);
+        let to = if external { to } else { now(to) };
+        found.insert((now(from), to, field), external);
     }
     found
-}
-
-/// `dependsOn` of `spec.dependsOn[0].name`.
-fn field(path: &str) -> String {
-    let path = path.strip_prefix("spec.").unwrap_or(path);
-    let end = path.find(['.', '[']).unwrap_or(path.len());
-    path[..end].to_owned()
 }
 
 fn add(pictures: &mut Vec<Picture>, name: &str, nodes: BTreeMap<Object, GraphNode>, edges: &Edges) {
