@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Lints the action, the workflows and the scripts with actionlint, zizmor and shellcheck, which are
-# installed in a folder of their own the first time. One that cannot be had is said and passed over.
+# Lints the action, the workflows, the GitLab job and the scripts with actionlint, zizmor, shellcheck and
+# the published schemas. The tools are installed in a folder of their own the first time; one that
+# cannot be had is said and passed over.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=$PWD/target/lint
 skipped() { printf 'skipped: %s cannot be installed here: %s\n' "$1" "$2" >&2; }
 
 if ! python3 -m venv "$tools" >/dev/null 2>&1; then
-  skipped "zizmor, shellcheck and actionlint" "python3 makes no environment"
+  skipped "the linters" "python3 makes no environment"
   exit 0
 fi
 install() { [ -x "$tools/bin/$2" ] || "$tools/bin/pip" install --quiet --disable-pip-version-check "$1" >/dev/null 2>&1; }
@@ -22,6 +23,14 @@ if install zizmor==1.32.0 zizmor; then
   "$tools/bin/zizmor" --offline --quiet --no-progress --strict-collection action.yml .github/workflows/*.yml ci/github.yml
 else
   skipped zizmor "its package is not there"
+fi
+
+if install check-jsonschema==0.33.3 check-jsonschema; then
+  check() { "$tools/bin/check-jsonschema" --quiet --builtin-schema "$@"; }
+  check vendor.github-actions action.yml
+  check vendor.gitlab-ci --data-transform gitlab-ci ci/gitlab.yml
+else
+  skipped check-jsonschema "its package is not there"
 fi
 
 # The package of actionlint fetches its program from elsewhere; Go builds it from its source.

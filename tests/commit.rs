@@ -329,7 +329,7 @@ fn several_messages_are_paragraphs_and_none_is_no_commit() {
     let nowhere = build_in(folder.path(), &[]);
     assert_eq!(nowhere.code, Some(2));
     assert!(
-        nowhere.stderr.contains("cannot commit in"),
+        nowhere.stderr.contains("is in no git repository"),
         "{}",
         nowhere.stderr
     );

@@ -6,13 +6,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use indexmap::IndexMap;
 
 use super::pending::Pending;
-use super::{Place, Status, print, tell};
+use super::{Place, Status, print, tell, unreadable};
 use crate::commit::Committer;
 use crate::diagnostic::Diagnostics;
 use crate::expand::include::normalize;
 use crate::files::folder_of;
 use crate::install::Mode;
 use crate::project;
+use crate::repository::Repository;
 use crate::tree::{self, CLUSTERS, Existing, Plan};
 
 /// Write clusters/<name> for every cluster
@@ -64,7 +65,9 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let committer = match args.commit {
         true => {
             let config = project::find(&place.directory, place.config.as_deref())?;
-            Some(Committer::open(&folder_of(&config), &args.message)?)
+            let folder = folder_of(&config);
+            Repository::around(&folder).map_err(unreadable)?;
+            Some(Committer::open(&folder, &args.message)?)
         }
         false => None,
     };
