@@ -293,40 +293,39 @@ impl<'a> Git<'a> {
         )
     }
 
-    /// Moves the checked-out branch from the base to the commit and notes the files in its index.
-    ///
-    /// Returns false, and changes nothing, where the branch is another or not at the base.
-    pub(crate) fn follow(
-        &self,
-        branch: &str,
-        base: Option<&Commit>,
-        to: &Commit,
-        files: &[File],
-        removed: &[Utf8PathBuf],
-    ) -> Result<bool> {
+    /// Whether the checked-out branch is this one and stands at the base.
+    pub(crate) fn can_follow(&self, branch: &str, base: Option<&Commit>) -> Result<bool> {
         if !self.has_local {
             return Ok(false);
         }
         let on = self.git("symbolic-ref").args(["--quiet", "HEAD"]).run()?;
-        let reference = format!("refs/heads/{branch}");
-        if on.text() != reference || self.local_head(branch)?.as_ref() != base {
-            return Ok(false);
-        }
-        let zeros = "0".repeat(to.0.len());
-        let old = base.map_or(zeros.as_str(), |base| base.0.as_str());
-        let moved = self
-            .git("update-ref")
-            .args(["-m", "fluxgen bootstrap", &reference, &to.0, old])
-            .run()?;
-        expect(&moved, "move the local branch")?;
+        Ok(
+            on.text() == format!("refs/heads/{branch}")
+                && self.local_head(branch)?.as_ref() == base,
+        )
+    }
+
+    /// Notes the files in the index of the work tree. What is staged besides stays.
+    pub(crate) fn stage(&self, files: &[File], removed: &[Utf8PathBuf]) -> Result<()> {
         let changes = self.index_lines(files, removed)?;
         let staged = self
             .git("update-index")
             .args(["-z", "--index-info"])
             .stdin(changes)
             .run()?;
-        expect(&staged, "note the committed files in the index")?;
-        Ok(true)
+        expect(&staged, "note the committed files in the index")
+    }
+
+    /// Moves the checked-out branch from the base to the commit.
+    pub(crate) fn follow(&self, branch: &str, base: Option<&Commit>, to: &Commit) -> Result<()> {
+        let reference = format!("refs/heads/{branch}");
+        let zeros = "0".repeat(to.0.len());
+        let old = base.map_or(zeros.as_str(), |base| base.0.as_str());
+        let moved = self
+            .git("update-ref")
+            .args(["-m", "fluxgen bootstrap", &reference, &to.0, old])
+            .run()?;
+        expect(&moved, "move the local branch")
     }
 
     /// Pushes the commit to the branch. With `replaces` the branch may be overwritten if it still

@@ -19,8 +19,8 @@ pub struct World<'a> {
     pub env: &'a Environment,
     pub ui: &'a dyn Ui,
     pub patience: Patience,
-    /// Puts the generated files into the work tree. Called once the checked-out branch has them
-    /// committed, so that the work tree does not lack what its branch holds.
+    /// Puts the generated files into the work tree. Called once they are pushed, where the
+    /// checked-out branch follows, so that the work tree does not lack what its branch holds.
     pub write_tree: Option<&'a dyn Fn() -> Result<()>>,
     /// Called with a name after everything that changed something; a false ends the run there,
     /// as a kill would.

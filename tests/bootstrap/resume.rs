@@ -35,6 +35,8 @@ pub fn check_points(make: &dyn Fn() -> Scene, wanted: impl Fn(&str) -> bool, kno
             .unwrap_or_else(|error| panic!("after {point}: {error}"));
         scene.expect_unchanged();
         let log = scene.git_in(&scene.remote(), &["rev-list", "--count", "main"]);
+        let remote = scene.remote().display().to_string();
+        scene.git(&["pull", "--quiet", "--ff-only", &remote, "main"]);
         assert_eq!(
             log, "2",
             "after {point}: one commit of the user's, one of the run's"
@@ -50,6 +52,8 @@ fn a_run_that_was_cut_off_anywhere_is_gone_on_with() {
         &[
             "commit.begun",
             "commit.pushed",
+            "commit.staged",
+            "commit.written",
             "commit.followed",
             "commit",
             "namespace.applied",

@@ -291,18 +291,17 @@ fn push(session: &Session<'_>, direct: &Direct) -> Result<Applied> {
     };
     git.push(&commit, &target.branch, None)?;
     session.reached("commit.pushed")?;
-    // Only now: a push that is refused leaves the local branch where it was.
-    if git.follow(
-        &target.branch,
-        base,
-        &commit,
-        &target.files,
-        &target.removed,
-    )? {
-        session.reached("commit.followed")?;
+    // Only now: a push that is refused leaves the local branch where it was. In this order a run that
+    // is killed leaves nothing in the way of the user's next `git pull`.
+    if git.can_follow(&target.branch, base)? {
+        git.stage(&target.files, &target.removed)?;
+        session.reached("commit.staged")?;
         if let Some(write) = session.write_tree {
             write()?;
         }
+        session.reached("commit.written")?;
+        git.follow(&target.branch, base, &commit)?;
+        session.reached("commit.followed")?;
     }
     session.journal.borrow_mut().set_commit(commit.as_str())?;
     session
