@@ -208,9 +208,10 @@ impl Linking<'_> {
         // Below a kustomize file it may be a patch, or not be applied at all.
         for foreign in self.foreign.iter().filter(|one| one.is_applied) {
             if let Some(own) = by_identity.get(&foreign.identity) {
-                let variant = cluster.resources[*own as usize].variant;
-                let path = Paths::new(&self.settings.layout)
-                    .and_then(|paths| paths.of(&self.variants[variant as usize]));
+                let ResourceId { variant, resource } = cluster.resources[*own as usize];
+                let path = Paths::new(&self.settings.layout).and_then(|paths| {
+                    paths.of(&self.variants[variant as usize], resource as usize)
+                });
                 if path.is_ok_and(|path| foreign.path == format!("{CLUSTERS}/{name}/{path}")) {
                     // It is in the way, which is told where files are compared: it may be taken over.
                     continue;

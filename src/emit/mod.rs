@@ -100,7 +100,7 @@ pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnost
         head: head(settings, &around.config),
         schema_comment,
     };
-    let written: Vec<Result<Written, Diagnostic>> = graph
+    let written: Vec<Result<Vec<Written>, Diagnostic>> = graph
         .validated
         .expanded
         .variants
@@ -191,9 +191,12 @@ pub(crate) fn head(settings: &Settings, config: &str) -> String {
     head
 }
 
-/// A variant's file, as it is for all clusters without marked values of their own.
+/// The resources of a variant that stand in one file, as they are for all clusters without marked
+/// values of their own. Most often these are all of the variant's.
 struct Written {
     path: Arc<str>,
+    /// Their places in the variant.
+    resources: Vec<usize>,
     /// Header and documents: the whole file, where no other variant shares it.
     file: Arc<str>,
     documents: Arc<str>,
@@ -212,18 +215,30 @@ struct Emitting<'a> {
 }
 
 impl Emitting<'_> {
-    fn variant(&self, variant: &Variant, paths: &Paths) -> Result<Written, Diagnostic> {
-        let documents = self.documents(variant.resources.iter(), variant)?;
-        Ok(Written {
-            path: Arc::from(paths.of(variant)?),
-            file: Arc::from(self.file(&documents)),
-            has_marks: variant
-                .resources
-                .iter()
-                .any(|resource| has_marks(&resource.node)),
-            order: order(variant),
-            documents: Arc::from(documents),
-        })
+    fn variant(&self, variant: &Variant, paths: &Paths) -> Result<Vec<Written>, Diagnostic> {
+        let mut by_path: Vec<(String, Vec<usize>)> = Vec::with_capacity(1);
+        for at in 0..variant.resources.len() {
+            let path = paths.of(variant, at)?;
+            match by_path.iter_mut().find(|(known, _)| *known == path) {
+                Some((_, resources)) => resources.push(at),
+                None => by_path.push((path, vec![at])),
+            }
+        }
+        by_path
+            .into_iter()
+            .map(|(path, places)| {
+                let resources = || places.iter().map(|at| &variant.resources[*at]);
+                let documents = self.documents(resources(), variant)?;
+                Ok(Written {
+                    path: Arc::from(path),
+                    file: Arc::from(self.file(&documents)),
+                    has_marks: resources().any(|resource| has_marks(&resource.node)),
+                    order: order(&variant.resources[places[0]]),
+                    documents: Arc::from(documents),
+                    resources: places,
+                })
+            })
+            .collect()
     }
 
     fn in_cluster(&self, diagnostic: Diagnostic, cluster: usize) -> Diagnostic {
@@ -264,7 +279,7 @@ impl Emitting<'_> {
         &self,
         at: usize,
         name: &str,
-        variants: &[Written],
+        variants: &[Vec<Written>],
         standing: &Standing,
     ) -> Result<(ClusterTree, Vec<Diagnostic>), Diagnostic> {
         let expanded = &self.graph.validated.expanded;
@@ -274,34 +289,34 @@ impl Emitting<'_> {
             .flat_map(|id| &expanded.variants[*id as usize].resources);
         let former = Former::new(standing, resources.map(|resource| &resource.identity));
         let mut merged = Vec::new();
-        let mut by_path: HashMap<&Arc<str>, Vec<u32>> = HashMap::with_capacity(ids.len());
+        let mut by_path: HashMap<&Arc<str>, Vec<(u32, &Written)>> =
+            HashMap::with_capacity(ids.len());
         for &id in ids {
-            let written = &variants[id as usize];
-            if !written.documents.is_empty() {
-                by_path.entry(&written.path).or_default().push(id);
+            for written in &variants[id as usize] {
+                by_path
+                    .entry(&written.path)
+                    .or_default()
+                    .push((id, written));
             }
         }
         let mut files: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
-        for (path, mut ids) in by_path {
-            let text: Arc<str> = match ids.as_slice() {
-                [id] => {
-                    let written = &variants[*id as usize];
-                    match self.kept(*id, variants, at, &former, &mut merged)? {
-                        Some(documents) => Arc::from(self.file(&documents)),
-                        None => written.file.clone(),
-                    }
-                }
+        for (path, mut sharing) in by_path {
+            let text: Arc<str> = match sharing.as_slice() {
+                [(id, written)] => match self.kept(*id, written, at, &former, &mut merged)? {
+                    Some(documents) => Arc::from(self.file(&documents)),
+                    None => written.file.clone(),
+                },
                 _ => {
-                    ids.sort_by_key(|id| {
-                        let variant = &expanded.variants[*id as usize];
-                        let identity = variant.resources.first().map(|resource| &resource.identity);
-                        (variants[*id as usize].order, identity)
+                    sharing.sort_by_key(|(id, written)| {
+                        let first =
+                            &expanded.variants[*id as usize].resources[written.resources[0]];
+                        (written.order, &first.identity)
                     });
                     let mut documents = String::new();
-                    for id in ids {
-                        match self.kept(id, variants, at, &former, &mut merged)? {
+                    for (id, written) in sharing {
+                        match self.kept(id, written, at, &former, &mut merged)? {
                             Some(own) => documents.push_str(&own),
-                            None => documents.push_str(&variants[id as usize].documents),
+                            None => documents.push_str(&written.documents),
                         }
                     }
                     Arc::from(self.file(&documents))
@@ -318,17 +333,16 @@ impl Emitting<'_> {
         Ok((tree, merged))
     }
 
-    /// A variant's documents with the values that stand in the tree; `None` where these are its own. `merged` tells
+    /// The documents with the values that stand in the tree; `None` where these are its own. `merged` tells
     /// of those that a merge left in conflict.
     fn kept<'a>(
         &self,
         id: u32,
-        variants: &[Written],
+        written: &Written,
         cluster: usize,
         former: &Former<'a, impl Iterator<Item = &'a Identity> + Clone>,
         merged: &mut Vec<Diagnostic>,
     ) -> Result<Option<Arc<str>>, Diagnostic> {
-        let written = &variants[id as usize];
         let variant = &self.graph.validated.expanded.variants[id as usize];
         if !written.has_marks {
             return Ok(None);
@@ -338,9 +352,8 @@ impl Emitting<'_> {
         let pick = |marker: &str, ours: &Value, theirs: &Value| {
             dispute::pick(self.graph, cluster, marker, ours, theirs)
         };
-        let changes: Vec<Vec<(Vec<Step>, Kept)>> = variant
-            .resources
-            .iter()
+        let resources = || written.resources.iter().map(|at| &variant.resources[*at]);
+        let changes: Vec<Vec<(Vec<Step>, Kept)>> = resources()
             .map(|resource| {
                 if !has_marks(&resource.node) {
                     return Vec::new();
@@ -354,7 +367,7 @@ impl Emitting<'_> {
         if changes.iter().all(Vec::is_empty) {
             return Ok(None);
         }
-        for (resource, changes) in variant.resources.iter().zip(&changes) {
+        for (resource, changes) in resources().zip(&changes) {
             for (path, value) in changes {
                 let place = marks::value_at(&resource.node, path);
                 let place = place.map_or(variant.span, |node| node.span);
@@ -366,7 +379,7 @@ impl Emitting<'_> {
                 }
             }
         }
-        let mut key = format!("{id}");
+        let mut key = format!("{id} {}", written.path);
         for (at, (path, value)) in changes
             .iter()
             .enumerate()
@@ -378,9 +391,7 @@ impl Emitting<'_> {
         if let Some(documents) = known().get(&key) {
             return Ok(Some(documents.clone()));
         }
-        let resources: Vec<Resource> = variant
-            .resources
-            .iter()
+        let resources: Vec<Resource> = resources()
             .zip(&changes)
             .map(|(resource, changes)| marks::with_changes(resource, changes))
             .collect();
@@ -418,15 +429,12 @@ fn told_of_merge(resource: &Resource, kept: &Kept) -> Option<Diagnostic> {
     }
 }
 
-/// The place of a variant's kind among the documents of a file.
-fn order(variant: &Variant) -> usize {
-    let kind = variant
-        .resources
-        .first()
-        .map(|resource| resource.identity.kind.as_str());
+/// The place of a resource's kind among the documents of a file.
+fn order(resource: &Resource) -> usize {
+    let kind = resource.identity.kind.as_str();
     Registry::get()
         .kinds()
-        .position(|known| Some(known.kind.as_str()) == kind)
+        .position(|known| known.kind == kind)
         .unwrap_or(usize::MAX)
 }
 

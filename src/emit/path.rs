@@ -53,9 +53,12 @@ impl Paths {
         })
     }
 
-    /// The path of all of a variant's resources, with `/`.
-    pub(crate) fn of(&self, variant: &Variant) -> Result<String, Diagnostic> {
-        let Some(identity) = variant.resources.first().map(|resource| &resource.identity) else {
+    /// The path of one of a variant's resources, with `/`.
+    ///
+    /// In the default layout all of them stand with the first: an image's policies with its repository.
+    pub(crate) fn of(&self, variant: &Variant, resource: usize) -> Result<String, Diagnostic> {
+        let at = if self.template.is_some() { resource } else { 0 };
+        let Some(identity) = variant.resources.get(at).map(|resource| &resource.identity) else {
             return Ok(String::new());
         };
         let Some((environment, span)) = &self.template else {

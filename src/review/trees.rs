@@ -133,18 +133,18 @@ fn automated(side: Committed<'_>, at: usize, name: &str) -> BTreeSet<String> {
     let former = Former::new(standing, ids.map(|id| &side.graph.resource(*id).identity));
     for id in &expanded.clusters[at] {
         let variant = &expanded.variants[*id as usize];
-        let is_kept = variant.resources.iter().any(|resource| {
+        for (place, resource) in variant.resources.iter().enumerate() {
             let renamed_from = variant
                 .renamed_from
                 .as_ref()
                 .map(|text| text.value.as_str());
-            has_marks(&resource.node)
+            let is_kept = has_marks(&resource.node)
                 && former
                     .find(resource, renamed_from)
-                    .is_some_and(|there| keep(resource, there, &side.project.reset).is_some())
-        });
-        if is_kept && let Ok(path) = chosen.of(variant) {
-            paths.insert(path);
+                    .is_some_and(|there| keep(resource, there, &side.project.reset).is_some());
+            if is_kept && let Ok(path) = chosen.of(variant, place) {
+                paths.insert(path);
+            }
         }
     }
     paths

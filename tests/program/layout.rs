@@ -322,3 +322,34 @@ fn names_that_would_be_kustomizes_own_file_or_too_long_for_a_file_are_seen_befor
     let told = fails(folder.path(), 1, &["build"]);
     assert!(told.contains("more than 255 characters"), "{told}");
 }
+
+#[test]
+fn the_resources_of_one_table_go_where_the_path_of_each_leads() {
+    let image = "[flux]\ncomponentsExtra = [\"image-reflector-controller\"]\n[images.podinfo]\nimage = \"ghcr.io/acme/podinfo\"\npolicy.semver.range = \"6.x\"\npolicies.next.policy.semver.range = \"7.x\"\n";
+    let text = PROJECT.replace("[templates]\ndir = \"templates\"\n", image);
+    let folder = project(&format!(
+        "{text}[layout]\npath = \"{{{{ kind }}}}/{{{{ name }}}}.yaml\"\n"
+    ));
+    succeeds(folder.path(), &["build"]);
+    let of_images: Vec<String> = paths(&folder)
+        .into_iter()
+        .filter(|path| path.starts_with("image"))
+        .collect();
+    assert_eq!(
+        of_images,
+        [
+            "imagepolicy/next.yaml",
+            "imagepolicy/podinfo.yaml",
+            "imagerepository/podinfo.yaml",
+        ]
+    );
+    assert_eq!(
+        succeeds(folder.path(), &["build"]),
+        "staging: 0 written, 0 removed, 7 unchanged\n"
+    );
+    // By default they stand together.
+    write(folder.path(), "fluxgen.toml", &text);
+    succeeds(folder.path(), &["build"]);
+    let images = read(folder.path(), "clusters/staging/images/podinfo.yaml");
+    assert_eq!(images.matches("kind: ").count(), 3, "{images}");
+}
