@@ -535,7 +535,10 @@ fn all() -> impl Iterator<Item = Page> {
         text: "",
         docs: rule.docs,
     });
-    let facts = FACTS.iter().map(|fact| Page {
+    // What an upgrade brings may be a rule as well, which then has the page.
+    let is_rule = |code: &str| RULES.iter().any(|rule| rule.code == code);
+    let facts = FACTS.iter().filter(move |fact| !is_rule(fact.code));
+    let facts = facts.map(|fact| Page {
         code: fact.code,
         summary: fact.message,
         text: fact.page,
