@@ -795,23 +795,29 @@ impl<'a, 'd> Expanding<'a, 'd> {
                 namespace: &namespace,
                 diagnostics: self.diagnostics,
             };
+            let mut spec = spec;
+            let mut marks = Table::new();
+            for (key, node) in [("labels", &labels), ("annotations", &annotations)] {
+                if let Some(node) = node {
+                    marks.set(key, node.clone());
+                }
+                // One of an image's policies may have its own beside those of the image.
+                if let Some(entry) = spec.remove(key) {
+                    let own = std::iter::once((key.to_owned(), entry)).collect();
+                    merge(&mut marks, &own);
+                }
+            }
             let spec = filling.table(spec, kind.root());
             let span = draft.key.span;
             let mut metadata = Resource::metadata(&identity, span);
-            for (key, node) in [("labels", &labels), ("annotations", &annotations)] {
-                if let Some(node) = node {
-                    let entry = Entry {
-                        key: node.span,
-                        node: match &node.value {
-                            Value::Table(table) => {
-                                Node::new(filling.free(table.clone()), node.span)
-                            }
-                            // `validate` refuses it.
-                            _ => node.clone(),
-                        },
-                    };
-                    metadata.insert(key, entry);
-                }
+            for (key, entry) in marks {
+                let span = entry.node.span;
+                let node = match entry.node.value {
+                    Value::Table(table) => Node::new(filling.free(table), span),
+                    // `validate` refuses it.
+                    value => Node::new(value, span),
+                };
+                metadata.insert(key, Entry { key: span, node });
             }
             let mut node = Table::new();
             node.set("apiVersion", Node::new(api_version.as_str(), span));

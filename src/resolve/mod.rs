@@ -74,6 +74,7 @@ pub fn resolve(document: &Document, diagnostics: &mut Diagnostics) -> Resolved {
         .collect();
     fields.finish(roots.iter().copied());
 
+    unevaluated(root, diagnostics);
     let mut fields = Fields::new(root, "", diagnostics);
     let repo = fields.table("repo");
     let layout = fields.table("layout");
@@ -160,6 +161,55 @@ pub fn resolve(document: &Document, diagnostics: &mut Diagnostics) -> Resolved {
         drafts,
         overrides,
         file: Span::new(document.file, 0..0),
+    }
+}
+
+/// Expressions where none are evaluated: they would be written as they stand.
+fn unevaluated(root: &Table, diagnostics: &mut Diagnostics) {
+    let mut found = Vec::new();
+    for key in ["repo", "flux", "layout", "templates", "external", "diff"] {
+        if let Some(node) = root.get(key) {
+            expressions(node, key, &mut found);
+        }
+    }
+    for holder in ["groups", "clusters"] {
+        let tables = root.get(holder).and_then(Node::as_table);
+        for (name, entry) in tables.into_iter().flat_map(Table::iter) {
+            for key in ["flux", "context", "clusters"] {
+                if let Some(node) = entry.node.get(key) {
+                    expressions(node, &format!("{holder}.{name}.{key}"), &mut found);
+                }
+            }
+        }
+    }
+    for (place, span) in found {
+        diagnostics.push(
+            Diagnostic::error(
+                "expression",
+                format!("`${{{{ … }}}}` is not evaluated in `{place}`"),
+            )
+            .at(span, "")
+            .with_help(match place.contains("flux") {
+                true => "write the value out; one that differs goes to `[clusters.NAME.flux]`",
+                false => "write the value out",
+            }),
+        );
+    }
+}
+
+fn expressions(node: &Node, place: &str, found: &mut Vec<(String, Span)>) {
+    match &node.value {
+        Value::String(text) if text.contains("${{") => found.push((place.to_owned(), node.span)),
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| expressions(item, place, found)),
+        Value::Table(table) => {
+            // Patches are texts of other languages.
+            for (key, entry) in table.iter().filter(|(key, _)| *key != "patches") {
+                expressions(&entry.node, &format!("{place}.{key}"), found);
+            }
+        }
+        _ => {}
     }
 }
 

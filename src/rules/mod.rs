@@ -7,8 +7,9 @@ mod missing_component;
 mod not_checked;
 mod policy_lint;
 mod policy_test;
-mod strict_substitution;
 mod unknown_alias;
+mod unset_variable;
+mod unused_external;
 
 use crate::diagnostic::Diagnostics;
 use crate::files::Snapshot;
@@ -77,7 +78,8 @@ pub static RULES: &[Rule] = &[
     dependency_cycle::RULE,
     missing_component::RULE,
     unknown_alias::RULE,
-    strict_substitution::RULE,
+    unset_variable::RULE,
+    unused_external::RULE,
     cross_namespace::RULE,
     policy_test::RULE,
     policy_lint::RULE,

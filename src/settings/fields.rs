@@ -139,14 +139,26 @@ impl<'a, 'd> Fields<'a, 'd> {
     }
 }
 
+/// The least that stands around an expression, quotes included: `"${{}}"`, less one.
+const EXPRESSION: usize = 6;
+
 /// `wrong-type`: what was expected of `name`, and what stands there.
 pub(crate) fn wrong_type(name: &str, node: &Node, expected: &str) -> Diagnostic {
     let mut diagnostic = Diagnostic::error("wrong-type", format!("`{name}` must be {expected}"))
         .at(node.span, format!("this is {}", node.value.type_name()));
-    if expected == "a string"
-        && let Value::Integer(_) | Value::Float(_) | Value::Bool(_) = node.value
-    {
-        diagnostic = diagnostic.with_help("put it in quotes");
+    let written = match &node.value {
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Bool(value) => value.to_string(),
+        _ => return diagnostic,
+    };
+    if expected == "a string" {
+        // What an expression gives stands at the place of the expression, which is longer.
+        let is_expression = node.span.range().len() > written.len() + EXPRESSION;
+        diagnostic = diagnostic.with_help(match is_expression {
+            true => "make the expression a string: `${{ … | string }}`",
+            false => "put it in quotes",
+        });
     }
     diagnostic
 }

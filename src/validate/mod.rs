@@ -219,7 +219,9 @@ impl Validating<'_> {
                 Additional::Closed => {
                     let mut known: Vec<&str> =
                         schema.properties_in(minor).map(|(key, _)| key).collect();
-                    if path.is_empty() {
+                    if path.is_empty() && self.place.contains(".policies.") {
+                        known.extend(["labels", "annotations"]);
+                    } else if path.is_empty() {
                         known.extend(crate::resolve::OWN_KEYS);
                     }
                     if schema

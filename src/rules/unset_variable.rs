@@ -18,7 +18,7 @@ use crate::source::Span;
 use crate::tree::CLUSTERS;
 
 pub(super) const RULE: Rule = Rule {
-    code: "strict-substitution",
+    code: "unset-variable",
     summary: "a manifest uses a variable that has no value",
     page: "\
 From Flux 2.9 on kustomize-controller refuses to build a Kustomization whose manifests use `${var}` when
@@ -147,7 +147,7 @@ fn tell(
     for (variable, uses) in by_variable {
         let name = &resource.identity.name;
         let mut diagnostic = Diagnostic::error(
-            "strict-substitution",
+            "unset-variable",
             format!("`${{{variable}}}` has no value in the Kustomization `{name}`"),
         )
         .at(span, "");
