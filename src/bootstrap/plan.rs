@@ -63,12 +63,14 @@ pub struct Plan {
     pub heading: String,
     pub checks: Vec<Check>,
     pub steps: Vec<(&'static str, Finding)>,
+    /// The step that could not be looked at, and why; those after it were not.
+    pub broken: Option<(&'static str, String)>,
 }
 
 impl Plan {
     /// Nothing is left to do.
     pub fn is_empty(&self) -> bool {
-        self.steps.iter().all(|(_, finding)| finding.is_done())
+        self.broken.is_none() && self.steps.iter().all(|(_, finding)| finding.is_done())
     }
 
     pub fn failures(&self) -> impl Iterator<Item = &Error> {
@@ -90,7 +92,7 @@ impl fmt::Display for Plan {
                 Verdict::Failed(error) => writeln!(f, "  failed  {what}: {}", error.message)?,
             }
         }
-        if self.steps.is_empty() {
+        if self.steps.is_empty() && self.broken.is_none() {
             return Ok(());
         }
         writeln!(f, "steps")?;
@@ -106,6 +108,9 @@ impl fmt::Display for Plan {
                 let (sign, name) = if at == 0 { (sign, *name) } else { (' ', "") };
                 writeln!(f, "  {sign} {name:<18} {line}")?;
             }
+        }
+        if let Some((name, why)) = &self.broken {
+            return writeln!(f, "  ! {name:<18} failed: {why}");
         }
         if self.is_empty() {
             return writeln!(f, "nothing to do");
@@ -147,8 +152,18 @@ mod tests {
                     Finding::default().todo("push").needs("z").note("n"),
                 ),
             ],
+            broken: None,
         };
         assert!(!plan.is_empty());
+        let mut broken = plan.clone();
+        broken.steps.pop();
+        broken.broken = Some(("commit", "no branch".to_owned()));
+        assert!(!broken.is_empty(), "what was not looked at may be to do");
+        assert!(
+            broken
+                .to_string()
+                .ends_with("is there: x\n  ! commit             failed: no branch\n")
+        );
         assert_eq!(
             plan.to_string(),
             "plan\nchecked\n  unknown git: not checked, no reason\nsteps\n  \

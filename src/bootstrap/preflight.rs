@@ -10,6 +10,7 @@ use super::session::Session;
 
 pub(crate) fn run(session: &Session<'_>) -> Vec<Check> {
     let mut checks = Vec::new();
+    let is_told = Cell::new(true);
     let mut add = |what: &str, look: &dyn Fn() -> Result<Verdict>| {
         session.ui.progress(&format!("checking {what}"));
         checks.push(Check {
@@ -26,9 +27,18 @@ pub(crate) fn run(session: &Session<'_>) -> Vec<Check> {
     });
     if session.forge.is_some() {
         add("token", &|| token(session));
-        add("repository rights", &|| repository(session));
+        add("repository rights", &|| {
+            let verdict = repository(session);
+            is_told.set(verdict.is_ok() || session.repository().is_some());
+            verdict
+        });
     }
-    add("push", &|| push(session));
+    add("push", &|| {
+        if is_told.get() {
+            return push(session);
+        }
+        Ok(Verdict::NotChecked("the repository is not told".to_owned()))
+    });
     let is_reached = Cell::new(false);
     add("cluster", &|| {
         let version = session.kubectl.server_version()?;

@@ -73,6 +73,7 @@ fn attempt(
         ),
         checks: preflight::run(&session),
         steps: Vec::new(),
+        broken: None,
     };
     if let Some(error) = failure_of(&plan) {
         session.ui.plan(plan.to_string().trim_end());
@@ -82,6 +83,7 @@ fn attempt(
         match step.inspect(&session) {
             Ok(finding) => plan.steps.push((step.name(), finding)),
             Err(error) => {
+                plan.broken = Some((step.name(), error.message.clone()));
                 session.ui.plan(plan.to_string().trim_end());
                 return Err(error);
             }
@@ -146,8 +148,17 @@ fn failure_of(plan: &Plan) -> Option<Error> {
     let mut first = failures.next()?;
     for failure in failures {
         first.notes.push(format!("also: {}", failure.message));
-        first.notes.extend(failure.notes);
-        first.help.extend(failure.help);
+        // One cause fails several checks in the same words.
+        for note in failure.notes {
+            if !first.notes.contains(&note) {
+                first.notes.push(note);
+            }
+        }
+        for help in failure.help {
+            if !first.help.contains(&help) {
+                first.help.push(help);
+            }
+        }
     }
     Some(first)
 }

@@ -796,3 +796,18 @@ fn a_users_repository_is_made_for_the_user_of_the_token_alone() {
         assert!(forge.asked("POST").is_empty());
     }
 }
+
+#[test]
+fn one_cause_is_told_once_and_what_it_hides_is_not_guessed() {
+    let (mut scene, _forge) = scene_of(ForgeKind::GitHub);
+    let provider = scene.target.provider.as_mut().expect("a provider");
+    provider.api_url = Some("http://127.0.0.1:1".to_owned());
+    let error = scene.run().expect_err("nobody listens there");
+    assert_eq!(error.help.len(), 1, "{error}");
+    let plans = scene.ui.plans.borrow();
+    assert!(
+        plans[0].contains("unknown push: not checked, the repository is not told"),
+        "{}",
+        plans[0]
+    );
+}

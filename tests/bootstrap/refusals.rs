@@ -271,6 +271,7 @@ fn all_that_cannot_be_reached_is_told_at_once() {
         text.contains("also: cannot reach the cluster: the cluster cannot be reached"),
         "{text}"
     );
+    assert_eq!(text.matches("  help: ").count(), 2, "{text}");
     assert!(
         text.contains("help: try `kubectl --context kind-staging get namespaces`"),
         "{text}"
@@ -587,4 +588,24 @@ fn a_commit_without_an_author_says_what_to_set() {
     let text = refused(&scene, "git could not make the commit");
     assert!(text.contains("git config --global user.name"), "{text}");
     assert_eq!(scene.head("main"), None);
+}
+
+#[test]
+fn a_plan_that_stops_half_way_says_where_and_not_that_there_is_nothing_to_do() {
+    let scene = Scene::new();
+    scene.complete();
+    let key = (
+        "namespaces".to_owned(),
+        String::new(),
+        "flux-system".to_owned(),
+    );
+    scene.cluster.state().objects.get_mut(&key).expect("there")["status"] =
+        json!({ "phase": "Terminating" });
+    refused(&scene, "namespace `flux-system` is being deleted");
+    let plans = scene.ui.plans.borrow();
+    let plan = plans.last().expect("a plan");
+    assert!(
+        plan.ends_with("  ! namespace          failed: namespace `flux-system` is being deleted"),
+        "{plan}"
+    );
 }
