@@ -597,3 +597,35 @@ fn a_renamed_helm_release_keeps_the_release_of_the_old_one() {
         ]
     );
 }
+
+#[test]
+fn findings_that_differ_in_the_name_of_the_cluster_are_one() {
+    let of = |cluster: &str| remote("apps", &format!("path: ./clusters/{cluster}"));
+    let (eu, us) = (of("prod-eu"), of("prod-us"));
+    let base = sides(&[
+        ("prod-eu", &eu),
+        ("prod-us", &us),
+        ("staging", &of("other")),
+    ]);
+    let head = sides(&[("prod-eu", ""), ("prod-us", ""), ("staging", "")]);
+    let found = foretell(&base, &head, &files(&[]), &files(&[])).findings;
+    let told: Vec<(String, String)> = found
+        .iter()
+        .map(|finding| {
+            (
+                finding.clusters.join(" "),
+                finding.affected.unknown.join(" "),
+            )
+        })
+        .collect();
+    let what = |path: &str| {
+        format!("what OCIRepository `flux-system/far` holds under `./clusters/{path}`")
+    };
+    assert_eq!(
+        told,
+        [
+            ("prod-eu prod-us".to_owned(), what("<cluster>")),
+            ("staging".to_owned(), what("other")),
+        ]
+    );
+}

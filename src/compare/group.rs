@@ -276,7 +276,7 @@ fn replace_in(value: &mut Json, cluster: &str) -> bool {
 }
 
 /// The name only where it stands alone: `prod` is not in `product`.
-fn replaced(text: &str, cluster: &str) -> Option<String> {
+pub(crate) fn replaced(text: &str, cluster: &str) -> Option<String> {
     if cluster.is_empty() || !text.contains(cluster) {
         return None;
     }

@@ -14,6 +14,7 @@ mod side;
 mod text;
 
 pub use fields::field_changes;
+pub(crate) use group::replaced;
 pub use group::{changes, summaries};
 pub use mask::masked_document;
 pub(crate) use mask::masked_field;

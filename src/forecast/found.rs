@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::compare::Entry;
 use crate::compare::report::{Affected, Finding, Object, Outcome, Severity};
+use crate::compare::{Entry, replaced};
 use crate::resource::Identity;
 
 use super::rule::Rule;
@@ -143,7 +143,7 @@ impl<'a> Found<'a> {
 
     /// The findings, the worst first, and the keys of what has a destructive one.
     pub(super) fn finish(self) -> (Vec<Finding>, BTreeSet<String>) {
-        let mut findings: Vec<_> = self.findings.into_values().collect();
+        let mut findings = merge_by_cluster(self.findings.into_values().collect());
         findings.sort_by(|a, b| {
             (
                 b.severity,
@@ -164,4 +164,68 @@ impl<'a> Found<'a> {
         });
         (findings, self.answered)
     }
+}
+
+/// Joins findings that differ only in the name of their cluster, for which `<cluster>` stands then.
+fn merge_by_cluster(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut alike: BTreeMap<String, Vec<(Finding, Finding)>> = BTreeMap::new();
+    let mut done = Vec::new();
+    for finding in findings {
+        match generalised(&finding) {
+            Some(general) => alike
+                .entry(format!("{general:?}"))
+                .or_default()
+                .push((finding, general)),
+            None => done.push(finding),
+        }
+    }
+    for mut group in alike.into_values() {
+        if group.len() == 1 {
+            done.extend(group.pop().map(|(finding, _)| finding));
+            continue;
+        }
+        let mut all = group.into_iter();
+        let Some((first, mut joined)) = all.next() else {
+            continue;
+        };
+        joined.place = first.place;
+        for finding in [(first.clusters, first.changes)]
+            .into_iter()
+            .chain(all.map(|(finding, _)| (finding.clusters, finding.changes)))
+        {
+            joined.clusters.extend(finding.0);
+            for id in finding.1 {
+                if !joined.changes.contains(&id) {
+                    joined.changes.push(id);
+                }
+            }
+        }
+        joined.clusters.sort();
+        done.push(joined);
+    }
+    done
+}
+
+/// A finding of one cluster without what is that cluster's alone; `None` where its name is not in it.
+fn generalised(finding: &Finding) -> Option<Finding> {
+    let [cluster] = finding.clusters.as_slice() else {
+        return None;
+    };
+    let mut general = finding.clone();
+    let mut is_named = false;
+    let texts = [&mut general.message]
+        .into_iter()
+        .chain(&mut general.notes)
+        .chain(&mut general.help)
+        .chain(&mut general.affected.unknown);
+    for text in texts {
+        if let Some(replaced) = replaced(text, cluster) {
+            *text = replaced;
+            is_named = true;
+        }
+    }
+    general.clusters.clear();
+    general.changes.clear();
+    general.place = None;
+    is_named.then_some(general)
 }
