@@ -6,6 +6,7 @@ use std::fmt;
 
 use crate::forecast;
 use crate::image::lint::LINTS;
+use crate::review::system;
 use crate::rules::RULES;
 use crate::upgrade::FACTS;
 
@@ -544,9 +545,28 @@ fn all() -> impl Iterator<Item = Page> {
         text: fact.page,
         docs: fact.docs,
     });
+    let of_review = |code, summary, docs| Page {
+        code,
+        summary,
+        text: "",
+        docs,
+    };
+    let reviews = [
+        of_review(
+            system::VERSION,
+            "the controllers of another version of Flux are installed",
+            system::VERSION_DOCS,
+        ),
+        of_review(
+            system::PATH,
+            "the root Kustomization applies another folder and deletes what is not in it",
+            system::PATH_DOCS,
+        ),
+    ];
     STAGES
         .iter()
         .copied()
+        .chain(reviews)
         .chain(rules)
         .chain(lints)
         .chain(forecasts)

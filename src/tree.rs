@@ -127,6 +127,22 @@ impl Existing {
         }
         found
     }
+
+    /// Flux's resources in a user's own files, but for those that install Flux and sync the repository.
+    pub(crate) fn own_flux_resources(&self) -> Vec<Resource> {
+        let mut found = Vec::new();
+        for (path, file) in &self.files {
+            if let File::Foreign(Some(bytes)) = file
+                && !path.starts_with("flux-system/")
+                && is_applied(path, self)
+            {
+                let is_flux =
+                    |resource: &Resource| resource.identity.group.ends_with(".toolkit.fluxcd.io");
+                found.extend(resources(bytes).into_iter().filter(is_flux));
+            }
+        }
+        found
+    }
 }
 
 /// Paths and bytes of the files in which something is marked.

@@ -376,6 +376,24 @@ fn a_folder_that_changes_is_a_change_that_flux_applies() {
 }
 
 #[test]
+fn what_the_user_keeps_in_the_cluster_folder_is_compared_too() {
+    let own = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n\
+               metadata: {name: own, namespace: flux-system}\n\
+               spec: {prune: true, path: ./apps, sourceRef: {kind: GitRepository, name: flux-system}}\n";
+    let repository = fleet();
+    repository.commit(&[("clusters/prod/own.yaml", own)]);
+    std::fs::remove_file(repository.path().join("clusters/prod/own.yaml")).expect("removed");
+    let report = against(&repository, &["HEAD"]);
+    assert_eq!(report["totals"]["deleted"], 1);
+    assert_eq!(report["changes"][0]["resource"]["name"], "own");
+    assert!(
+        rules(&report).contains(&"object-moves-between-kustomizations"),
+        "{report}"
+    );
+    assert_eq!(report["clusters"][0]["headTree"], serde_json::json!({}));
+}
+
+#[test]
 fn a_base_that_went_on_is_told_and_left_out_with_merge_base() {
     let repository = fleet();
     repository.git(&["checkout", "--quiet", "-b", "feature"]);
@@ -432,6 +450,48 @@ fn one_cluster_alone_is_compared_when_it_is_asked_for() {
         "{}",
         stat.stdout
     );
+}
+
+#[test]
+fn another_version_of_flux_and_another_path_that_it_syncs_are_told() {
+    for (install, folder, path) in [
+        ("operator", "FluxInstance", "spec.sync.path"),
+        ("release", "Kustomization", "spec.path"),
+    ] {
+        let repository = fleet();
+        let flux = |version: &str, path: &str| {
+            format!(
+                "[flux]\ninstall = \"{install}\"\nversion = \"{version}\"\n\
+                 sync.path = \"{path}\"\n{FLEET}"
+            )
+        };
+        repository.commit(&[("fluxgen.toml", &flux("2.8.8", "clusters/prod"))]);
+        repository.write("fluxgen.toml", &flux("2.9.4", "fleet/prod"));
+        let found = against(&repository, &["HEAD", "--deny=destructive"]);
+        assert_eq!(
+            rules(&found),
+            ["sync-path-changed", "flux-version-changed"],
+            "{install}"
+        );
+        assert_eq!(found["forecast"][0]["denied"], true);
+        let changed = found["changes"].as_array().expect("changes");
+        let change = changed
+            .iter()
+            .find(|change| change["resource"]["kind"] == folder)
+            .unwrap_or_else(|| panic!("{install}: {changed:?}"));
+        let fields = change["fields"].as_array().expect("fields");
+        assert!(
+            fields.iter().any(|field| field["path"] == path),
+            "{fields:?}"
+        );
+        let why =
+            "[diff.acknowledge]\n\"Kustomization/flux-system/flux-system\" = \"the trees moved\"\n";
+        let text = repository.read("fluxgen.toml");
+        repository.write("fluxgen.toml", &format!("{text}{why}"));
+        let run = repository.fluxgen(&["diff", "--against=HEAD", "--deny=destructive"]);
+        assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+        assert!(!run.stderr.contains("unneeded"), "{}", run.stderr);
+    }
 }
 
 // The gate.

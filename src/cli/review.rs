@@ -68,6 +68,7 @@ pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<S
         if let Some(tree) = project.built.as_ref().and_then(|built| built.tree.as_ref()) {
             tree::plan(tree, &project.existing, &project.config, &[], &mut more);
         }
+        tree::tell_conflicts(&project.existing, &mut more);
         scan(project, &mut more);
     }
     let name = config.file_name().unwrap_or_default();

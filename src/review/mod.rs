@@ -5,14 +5,15 @@
 mod graph;
 mod renames;
 mod side;
+pub(crate) mod system;
 mod trees;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use camino::Utf8Path;
 
 use crate::compare::report::{
-    Command, Report, Severity, Side as Which, SideState, SideSummary, TreeSummary,
+    Command, Finding, Object, Report, Severity, Side as Which, SideState, SideSummary, TreeSummary,
 };
 use crate::compare::{Side, changes, compare, summaries};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -166,7 +167,10 @@ impl Review<'_> {
             .map(|(name, reason)| (name.clone(), reason.value.clone()))
             .collect();
         let repo = &settings.repo;
-        let Forecast { findings, unneeded } = forecast(&forecast::Input {
+        let Forecast {
+            findings,
+            mut unneeded,
+        } = forecast(&forecast::Input {
             comparison: &comparison,
             changes: &report.changes,
             base_files: base.map(|base| &**base.project.snapshot.files()),
@@ -176,6 +180,10 @@ impl Review<'_> {
             acknowledged: &acknowledged,
         });
         report.forecast = findings;
+        if let Some(base) = base {
+            let used = self.flux_itself(base, head, &acknowledged, report);
+            unneeded.retain(|unneeded| !used.contains(&unneeded.name));
+        }
         // What is needed in a cluster that was not asked for is not unneeded.
         let is_whole = self.only.is_empty();
         for unneeded in unneeded.into_iter().filter(|_| is_whole) {
@@ -202,26 +210,77 @@ impl Review<'_> {
             .map(|base| trees::states(base, None))
             .unwrap_or_default();
         let of_head = trees::states(head, base);
-        for cluster in &mut report.clusters {
-            let state = |states: &BTreeMap<String, TreeSummary>| {
-                states.get(&cluster.name).cloned().unwrap_or_default()
-            };
-            (cluster.base_tree, cluster.head_tree) = (state(&of_base), state(&of_head));
-            for finding in &report.forecast {
-                if finding.clusters.contains(&cluster.name) {
-                    match finding.severity {
-                        Severity::Info => cluster.info += 1,
-                        Severity::Notice => cluster.notice += 1,
-                        Severity::Destructive => cluster.destructive += 1,
-                    }
-                }
+        let state = |states: &BTreeMap<String, TreeSummary>, name: &str| {
+            states.get(name).cloned().unwrap_or_default()
+        };
+        let mut by_name: HashMap<&str, [usize; 3]> = HashMap::new();
+        for finding in &report.forecast {
+            for cluster in &finding.clusters {
+                by_name.entry(cluster).or_default()[finding.severity as usize] += 1;
             }
+        }
+        for cluster in &mut report.clusters {
+            cluster.base_tree = state(&of_base, &cluster.name);
+            cluster.head_tree = state(&of_head, &cluster.name);
+            let counts = by_name.get(cluster.name.as_str());
+            [cluster.info, cluster.notice, cluster.destructive] =
+                counts.copied().unwrap_or_default();
         }
         if self.wants_graphs {
             let sides = [base.map(|base| base.graph), Some(head.graph)];
             report.graphs = graph::graphs(&comparison, sides, &report.forecast);
         }
         Ok(())
+    }
+
+    /// Adds what is told of Flux itself. Gives the acknowledgements that it used.
+    fn flux_itself(
+        &self,
+        base: Committed<'_>,
+        head: Committed<'_>,
+        acknowledged: &BTreeMap<String, String>,
+        report: &mut Report,
+    ) -> BTreeSet<String> {
+        let sides = system::sides(base, head);
+        let [before, after] = &sides;
+        let comparison = compare(before, after);
+        let told = changes(&comparison).into_iter();
+        let told = told.filter(|change| self.is_any_asked(&change.clusters));
+        report.changes.extend(told);
+        for summary in &mut report.clusters {
+            let Some(changed) = comparison.clusters.get(summary.name.as_str()) else {
+                continue;
+            };
+            summary.created += changed.created.len();
+            summary.changed += changed.changed.len();
+            summary.deleted += changed.deleted.len();
+            summary.renamed += changed.renamed.len();
+        }
+        let mut used = BTreeSet::new();
+        for mut finding in system::findings(base, head, &sides) {
+            if !self.is_any_asked(&finding.clusters) {
+                continue;
+            }
+            if finding.severity == Severity::Destructive {
+                let Object {
+                    kind,
+                    namespace,
+                    name,
+                    ..
+                } = &finding.resource;
+                let key = format!("{kind}/{namespace}/{name}");
+                finding.acknowledged = acknowledged.get(&key).cloned();
+                used.insert(key);
+            }
+            report.forecast.push(finding);
+        }
+        let worst = |finding: &Finding| std::cmp::Reverse(finding.severity);
+        report.forecast.sort_by_key(worst);
+        used
+    }
+
+    fn is_any_asked(&self, clusters: &[String]) -> bool {
+        clusters.iter().any(|cluster| self.is_asked(cluster))
     }
 
     fn is_asked(&self, cluster: &str) -> bool {
@@ -241,9 +300,7 @@ fn told(
 /// Where the TOML file acknowledges something.
 fn acknowledged_at(graph: &Graph, unneeded: &forecast::Unneeded) -> Option<crate::source::Span> {
     let object = unneeded.object.as_ref()?;
-    let is_it = |resource: &crate::resource::Resource| {
-        crate::compare::report::Object::from(&resource.identity) == *object
-    };
+    let is_it = |resource: &crate::resource::Resource| Object::from(&resource.identity) == *object;
     graph
         .validated
         .expanded

@@ -11,7 +11,7 @@ use crate::emit::Standing;
 use crate::emit::marks::{Former, has_marks, keep};
 use crate::expand::Variant;
 use crate::kustomize::normalised;
-use crate::link::Graph;
+use crate::link::{Graph, ResourceId};
 use crate::node::Node;
 use crate::project::Project;
 use crate::report::place;
@@ -45,17 +45,24 @@ pub(super) fn side(project: &Project, graph: &Graph, which: Which) -> Side {
         cluster.root = root(project, name, existing);
         let standing = project.standing.get(name).unwrap_or(&nothing);
         let ids = &graph.clusters[at].resources;
-        let former = Former::new(standing, ids.iter().map(|id| &graph.resource(*id).identity));
-        for id in ids {
-            let shared = &variants[id.variant as usize][id.resource as usize];
-            let kept = match shared.has_marks {
-                true => former
+        let of = |id: &ResourceId| &variants[id.variant as usize][id.resource as usize];
+        let former = ids
+            .iter()
+            .any(|id| of(id).has_marks)
+            .then(|| Former::new(standing, ids.iter().map(|id| &graph.resource(*id).identity)));
+        for shared in ids.iter().map(of) {
+            let kept = match &former {
+                Some(former) if shared.has_marks => former
                     .find(&shared.resource, shared.remarks.renamed_from.as_deref())
                     .and_then(|there| keep(&shared.resource, there, &[])),
-                false => None,
+                _ => None,
             };
             let resource = kept.map_or_else(|| Arc::clone(&shared.resource), Arc::new);
             builder.add(name, resource, Some(Arc::clone(&shared.remarks)));
+        }
+        // What the user keeps in the folder is applied with the rest. Of one identity the first counts.
+        for own in existing.into_iter().flat_map(Existing::own_flux_resources) {
+            builder.add(name, Arc::new(own), None);
         }
     }
     builder.finish()

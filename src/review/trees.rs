@@ -6,6 +6,7 @@ use crate::compare::report::TreeSummary;
 use crate::emit::marks::{Former, has_marks, keep};
 use crate::emit::path::Paths;
 use crate::emit::{ClusterTree, Tree, header};
+use crate::expand::Variant;
 use crate::link::Graph;
 use crate::project::Project;
 use crate::resource::Resource;
@@ -122,17 +123,28 @@ fn was_edited(
 /// The files whose marked values are not what the TOML file starts from.
 fn automated(side: Committed<'_>, at: usize, name: &str) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
+    let expanded = &side.graph.validated.expanded;
+    let variants = || {
+        expanded.clusters[at]
+            .iter()
+            .map(|id| &expanded.variants[*id as usize])
+    };
+    let is_marked = |variant: &Variant| {
+        let mut resources = variant.resources.iter();
+        resources.any(|resource| has_marks(&resource.node))
+    };
+    if !variants().any(is_marked) {
+        return paths;
+    }
     let Some(standing) = side.project.standing.get(name).filter(|it| !it.is_empty()) else {
         return paths;
     };
     let Ok(chosen) = Paths::new(&side.graph.settings().layout) else {
         return paths;
     };
-    let expanded = &side.graph.validated.expanded;
     let ids = side.graph.clusters[at].resources.iter();
     let former = Former::new(standing, ids.map(|id| &side.graph.resource(*id).identity));
-    for id in &expanded.clusters[at] {
-        let variant = &expanded.variants[*id as usize];
+    for variant in variants() {
         for (place, resource) in variant.resources.iter().enumerate() {
             let renamed_from = variant
                 .renamed_from
