@@ -728,3 +728,19 @@ fn a_marked_number_is_a_warning_and_one_in_quotes_is_none() {
         assert_eq!(count, if is_told { 2 } else { 0 }, "{bare}: {}", found.1);
     }
 }
+
+#[test]
+fn a_policy_that_comes_from_elsewhere_is_declared() {
+    let folder = project(PROJECT);
+    let text = deployment("ghcr.io/acme/web:1.0.0", "flux-system:dev-web");
+    write(folder.path(), "apps/web.yaml", &text);
+    let found = run(folder.path(), &["check"]);
+    let external = "external = [\"ImagePolicy/flux-system/dev-web\"]";
+    assert_said(&found, 1, &["error[image-marker-without-policy]", external]);
+    write(
+        folder.path(),
+        "fluxgen.toml",
+        &format!("{external}\n{PROJECT}"),
+    );
+    assert_eq!(run(folder.path(), &["check"]), (Some(0), String::new()));
+}

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::{Facts, Rule};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::image::spec;
 use crate::link::Graph;
 use crate::schema::Registry;
 
@@ -32,7 +33,8 @@ fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
         .collect();
     for external in externals {
         let identity = &external.value;
-        if used.contains(identity) {
+        // Markers name policies, also those in files that no rule reads.
+        if used.contains(identity) || identity.kind == spec::KIND {
             continue;
         }
         let diagnostic = Diagnostic::warning(

@@ -486,7 +486,11 @@ impl Scanning<'_, '_> {
         }
         match nearest(name, known().map(|(_, name)| name.as_str())) {
             Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
-            None => diagnostic.with_help(format!("define it: `[images.{name}]` with `policy`")),
+            None => diagnostic
+                .with_help(format!("define it: `[images.{name}]` with `policy`"))
+                .with_help(format!(
+                    "if it comes from elsewhere, say so: `external = [\"ImagePolicy/{namespace}/{name}\"]`"
+                )),
         }
     }
 
