@@ -24,7 +24,7 @@ use crate::settings::Settings;
 use crate::settings::fields::list;
 use crate::source::Sources;
 use crate::templates;
-use crate::tree::{self, Existing};
+use crate::tree::{self, Existing, Plan};
 
 /// The name the TOML file is found by.
 pub const CONFIG: &str = "fluxgen.toml";
@@ -74,6 +74,22 @@ pub fn find(start: &Utf8Path, config: Option<&Utf8Path>) -> anyhow::Result<Utf8P
 }
 
 impl Project {
+    /// What has to be done for the tree to stand on disk, and what is in its way; `None` where there is no tree.
+    pub(crate) fn plan(
+        &self,
+        adopted: &[Utf8PathBuf],
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Plan> {
+        let tree = self.built.as_ref()?.tree.as_ref()?;
+        Some(tree::plan(
+            tree,
+            &self.existing,
+            &self.config,
+            adopted,
+            diagnostics,
+        ))
+    }
+
     /// Reads and compiles a project offline; `only` limits what is emitted to some clusters.
     pub fn open(config: &Utf8Path, only: &[String]) -> anyhow::Result<Self> {
         Self::open_resetting(config, only, &[])

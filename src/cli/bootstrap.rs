@@ -14,7 +14,6 @@ use crate::bootstrap::{
 };
 use crate::go::duration::{self, Units};
 use crate::install::Mode;
-use crate::tree;
 use terminal::Terminal;
 
 /// Install Flux on a cluster and have it sync the repository
@@ -110,24 +109,11 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         Some(name) if !args.uninstall => name,
         _ => bail!(UNINSTALL),
     };
-    let mode = match (args.offline, args.locked) {
-        (true, _) => Mode::Offline,
-        (false, true) => Mode::Locked,
-        (false, false) => Mode::Online,
-    };
+    let mode = Mode::of(args.offline, args.locked);
     let mut releases = place.releases(mode, args.locked)?;
     let mut project = place.open_with(std::slice::from_ref(name), &mut releases)?;
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
-    let tree = project.built.as_ref().and_then(|built| built.tree.as_ref());
-    let plan = tree.map(|tree| {
-        tree::plan(
-            tree,
-            &project.existing,
-            &project.config,
-            &[],
-            &mut diagnostics,
-        )
-    });
+    let plan = project.plan(&[], &mut diagnostics);
     let has_errors = diagnostics.has_errors();
     tell(&diagnostics.into_sorted(), &project.sources);
     let Some(plan) = plan.filter(|_| !has_errors) else {

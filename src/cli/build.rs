@@ -14,7 +14,7 @@ use crate::files::folder_of;
 use crate::install::Mode;
 use crate::project;
 use crate::repository::Repository;
-use crate::tree::{self, CLUSTERS, Existing, Plan};
+use crate::tree::{CLUSTERS, Existing, Plan};
 
 /// Write clusters/<name> for every cluster
 #[derive(Debug, Default, clap::Args)]
@@ -57,11 +57,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
-    let mode = match (args.offline, args.locked) {
-        (true, _) => Mode::Offline,
-        (false, true) => Mode::Locked,
-        (false, false) => Mode::Online,
-    };
+    let mode = Mode::of(args.offline, args.locked);
     let committer = match args.commit {
         true => {
             let config = project::find(&place.directory, place.config.as_deref())?;
@@ -84,16 +80,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         .map(|path| adoptable(path, &project.existing))
         .collect::<anyhow::Result<_>>()?;
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
-    let tree = project.built.as_ref().and_then(|built| built.tree.as_ref());
-    let plan = tree.map(|tree| {
-        tree::plan(
-            tree,
-            &project.existing,
-            &project.config,
-            &adopted,
-            &mut diagnostics,
-        )
-    });
+    let plan = project.plan(&adopted, &mut diagnostics);
     let has_errors = diagnostics.has_errors();
     // A value that stays in the tree is looked at when it is kept; the other faults of markers are `check`'s.
     let mut kept = Diagnostics::default();

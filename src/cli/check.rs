@@ -44,17 +44,9 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         false => place.open(&args.cluster)?,
     };
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
-    if let Some(tree) = project.built.as_ref().and_then(|built| built.tree.as_ref()) {
-        let plan = tree::plan(
-            tree,
-            &project.existing,
-            &project.config,
-            &[],
-            &mut diagnostics,
-        );
-        if args.staged {
-            diagnostics.extend(stale(&project, &plan));
-        }
+    let plan = project.plan(&[], &mut diagnostics);
+    if let Some(plan) = plan.filter(|_| args.staged) {
+        diagnostics.extend(stale(&project, &plan));
     }
     diagnostics.extend(renamed_in_one_step(&project)?);
     tree::tell_conflicts(&project.existing, &mut diagnostics);

@@ -41,11 +41,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
-    let mode = match (args.offline, args.locked) {
-        (true, _) => Mode::Offline,
-        (false, true) => Mode::Locked,
-        (false, false) => Mode::Online,
-    };
+    let mode = Mode::of(args.offline, args.locked);
     let releases = place.releases(mode, args.locked)?;
     let mut releases = match args.update {
         true => releases.updating(),

@@ -65,9 +65,7 @@ pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<S
     check_names(&args.cluster, [&base_project, &head_project])?;
     let mut more = Diagnostics::default();
     if let Some(project) = &mut head_project {
-        if let Some(tree) = project.built.as_ref().and_then(|built| built.tree.as_ref()) {
-            tree::plan(tree, &project.existing, &project.config, &[], &mut more);
-        }
+        project.plan(&[], &mut more);
         tree::tell_conflicts(&project.existing, &mut more);
         scan(project, &mut more);
     }

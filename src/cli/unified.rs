@@ -7,21 +7,12 @@ use similar::{ChangeTag, TextDiff};
 use super::diff::Args;
 use super::output::style;
 use super::{Place, Status, print, tell};
-use crate::tree::{self, CLUSTERS, Existing, File};
+use crate::tree::{CLUSTERS, Existing, File};
 
 pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let mut project = place.open(&args.cluster)?;
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
-    let tree = project.built.as_ref().and_then(|built| built.tree.as_ref());
-    let plan = tree.map(|tree| {
-        tree::plan(
-            tree,
-            &project.existing,
-            &project.config,
-            &[],
-            &mut diagnostics,
-        )
-    });
+    let plan = project.plan(&[], &mut diagnostics);
     let has_errors = diagnostics.has_errors();
     tell(&diagnostics.into_sorted(), &project.sources);
     let Some(plan) = plan.filter(|_| !has_errors) else {

@@ -36,6 +36,17 @@ pub enum Mode {
     Locked,
 }
 
+impl Mode {
+    /// What `--offline` and `--locked` ask for together.
+    pub(crate) fn of(is_offline: bool, is_locked: bool) -> Self {
+        match (is_offline, is_locked) {
+            (true, _) => Mode::Offline,
+            (false, true) => Mode::Locked,
+            (false, false) => Mode::Online,
+        }
+    }
+}
+
 /// Where the bytes of a release were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {

@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use super::{Place, Status};
 use crate::cli::{build, check, tell};
 use crate::project::Project;
-use crate::tree::{self, CLUSTERS, Plan};
+use crate::tree::{CLUSTERS, Plan};
 
 /// The most files that are named; the others are counted.
 const MOST_NAMED: usize = 10;
@@ -29,16 +29,7 @@ pub(super) struct Args {
 pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let mut project = place.open_staged(&[])?;
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
-    let tree = project.built.as_ref().and_then(|built| built.tree.as_ref());
-    let plan = tree.map(|tree| {
-        tree::plan(
-            tree,
-            &project.existing,
-            &project.config,
-            &[],
-            &mut diagnostics,
-        )
-    });
+    let plan = project.plan(&[], &mut diagnostics);
     crate::tree::tell_conflicts(&project.existing, &mut diagnostics);
     crate::image::scan::scan(&mut project, &mut diagnostics);
     diagnostics.extend(check::renamed_in_one_step(&project)?);

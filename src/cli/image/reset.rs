@@ -4,7 +4,6 @@ use super::super::{Place, Status, print, tell};
 use super::values;
 use crate::image::owned::shown;
 use crate::project::{self, Project};
-use crate::tree;
 
 /// Build the trees with a policy's values as `initial` says, whatever stands in them
 #[derive(Debug, clap::Args)]
@@ -59,16 +58,7 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
     let config = project::find(&place.directory, place.config.as_deref())?;
     let mut project = Project::open_resetting(&config, &args.cluster, &policies)?;
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
-    let tree = project.built.as_ref().and_then(|built| built.tree.as_ref());
-    let plan = tree.map(|tree| {
-        tree::plan(
-            tree,
-            &project.existing,
-            &project.config,
-            &[],
-            &mut diagnostics,
-        )
-    });
+    let plan = project.plan(&[], &mut diagnostics);
     let has_errors = diagnostics.has_errors();
     tell(&diagnostics.into_sorted(), &project.sources);
     let Some(plan) = plan.filter(|_| !has_errors) else {
