@@ -198,7 +198,7 @@ HelmRelease names with `chartRef` takes its place: it can pin a digest, and is v
         code: "strict-substitution",
         since: version(9, 0),
         severity: Severity::Warning,
-        message: "from Flux 2.9 on, a `${var}` without a value or a default fails its Kustomization",
+        message: "from Flux 2.9 on, a `${var}` without a value or a default fails its Kustomization; not all are known here",
         help: "give each variable a default, `${var:=…}`, or a value in `postBuild.substitute`; write `$${var}` where Flux should leave it alone",
         page: "\
 kustomize-controller 1.9, which comes with Flux 2.9, has the feature gate `StrictPostBuildSubstitutions` on.
@@ -210,8 +210,8 @@ key of a ConfigMap or Secret in `substituteFrom` is enough. Objects with the ann
 `--feature-gates=StrictPostBuildSubstitutions=false` brings the old way back, by a patch of
 kustomize-controller in `flux.patches`.
 
-Folders of this repository are looked into; what others hold, and what `substituteFrom` brings, is not
-known here.",
+Folders of this repository are looked into, and what has no value there is told as `unset-variable`;
+what other sources hold, and what `substituteFrom` brings, is not known here.",
         docs: "https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution",
         hits: strict_substitution,
     },
@@ -354,7 +354,7 @@ fn without(seen: &Seen<'_>, kind: &str, path: &[&str]) -> Vec<Hit> {
         .collect()
 }
 
-/// Kustomizations with variables that have no value, and those of which it is not known.
+/// Kustomizations with variables of which nobody can say here whether they have a value.
 fn strict_substitution(seen: &Seen<'_>) -> Vec<Hit> {
     let repo = &seen.graph.settings().repo;
     let mut hits = Vec::new();
@@ -373,6 +373,10 @@ fn strict_substitution(seen: &Seen<'_>) -> Vec<Hit> {
         if !is_here {
             let label = "what its source holds is not known here";
             hits.push(Hit::at(span, label));
+            continue;
+        }
+        if post_build.get("substituteFrom").is_none() {
+            // A rule of the newer version tells what is wrong there.
             continue;
         }
         let build = build_of(resource);
@@ -406,13 +410,12 @@ fn strict_substitution(seen: &Seen<'_>) -> Vec<Hit> {
         if missing.is_empty() && notes.is_empty() {
             continue;
         }
-        let label = match (missing.is_empty(), build.substitutes_from_cluster) {
-            (true, _) => "not all of its folder is known here".to_owned(),
-            (false, true) => format!(
+        let label = match missing.is_empty() {
+            true => "not all of its folder is known here".to_owned(),
+            false => format!(
                 "nothing here gives {} a value; `substituteFrom` may",
                 missing.join(", ")
             ),
-            (false, false) => format!("nothing gives {} a value", missing.join(", ")),
         };
         hits.push(Hit { span, label, notes });
     }
