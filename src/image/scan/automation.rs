@@ -1,5 +1,7 @@
 //! ImageUpdateAutomations: what each can reach, and what of it cannot work.
 
+use std::collections::HashMap;
+
 use regex::Regex;
 
 use super::files::{joined, reach};
@@ -26,15 +28,22 @@ pub(super) struct Automation<'a> {
 }
 
 impl Automation<'_> {
-    pub(super) fn covers(&self, file: &str) -> bool {
-        self.path.as_deref().is_some_and(|path| reach(path, file))
-    }
-
     /// Whether it takes policies of a namespace. Kustomize may set the one of a user's own file.
     pub(super) fn is_in(&self, namespace: &str) -> bool {
         let own = self.resource.identity.namespace.as_str();
         own == namespace || own.is_empty() && !self.is_generated
     }
+}
+
+/// Automations, as indices, by the folder that each works on.
+pub(super) fn by_folder<'a>(automations: &'a [Automation<'_>]) -> HashMap<&'a str, Vec<usize>> {
+    let mut by_folder: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, automation) in automations.iter().enumerate() {
+        if let Some(path) = &automation.path {
+            by_folder.entry(path).or_default().push(at);
+        }
+    }
+    by_folder
 }
 
 pub(super) fn automations<'a>(

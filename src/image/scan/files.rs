@@ -1,6 +1,7 @@
 //! The YAML files of the repository, those that are not generated.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use camino::Utf8Path;
 use rayon::prelude::*;
@@ -36,6 +37,24 @@ pub(super) fn reach(folder: &str, path: &str) -> bool {
         || path
             .strip_prefix(folder)
             .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// A path and every folder above it, the root among them: what can reach it.
+pub(super) fn above(path: &str) -> impl Iterator<Item = &str> {
+    let folders = path.rmatch_indices('/').map(|(at, _)| &path[..at]);
+    std::iter::once(path).chain(folders).chain([""])
+}
+
+/// Whether a folder, or file, reaches one of the files.
+pub(super) fn reaches_any(folder: &str, files: &BTreeSet<String>) -> bool {
+    if folder.is_empty() || files.contains(folder) {
+        return !files.is_empty();
+    }
+    let below = format!("{folder}/");
+    let first = files
+        .range::<str, _>((Bound::Included(below.as_str()), Bound::Unbounded))
+        .next();
+    first.is_some_and(|file| file.starts_with(&below))
 }
 
 /// The files below `roots` that hold markers or image policies and are not `generated`. What git ignores is in no
@@ -149,11 +168,39 @@ fn is_yaml(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::reach;
+    use super::{above, reach, reaches_any};
 
     #[test]
     fn a_folder_reaches_what_is_below_it_and_no_namesake() {
         assert!(reach("", "a.yaml") && reach("a", "a/b.yaml") && reach("a.yaml", "a.yaml"));
         assert!(!reach("a", "ab/c.yaml") && !reach("a/b", "a"));
+    }
+
+    #[test]
+    fn what_is_above_a_path_is_what_reaches_it() {
+        let files = ["a.yaml", "a/b.yaml", "a/b/c.yaml", "ab/c.yaml", "é/x.yaml"];
+        for file in files {
+            for folder in ["", "a", "ab", "a/b", "a.yaml", "b", "é", "a/b/c.yaml"] {
+                let is_above = above(file).any(|above| above == folder);
+                assert_eq!(is_above, reach(folder, file), "{folder} {file}");
+            }
+        }
+        let all = files.map(str::to_owned).into_iter().collect();
+        for folder in [
+            "",
+            "a",
+            "ab",
+            "a/b",
+            "a.yaml",
+            "b",
+            "é",
+            "a-",
+            "z",
+            "a/b.yaml",
+            "a/b.yamlx",
+        ] {
+            let any = files.iter().any(|file| reach(folder, file));
+            assert_eq!(reaches_any(folder, &all), any, "{folder}");
+        }
     }
 }

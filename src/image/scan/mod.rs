@@ -4,7 +4,8 @@ mod automation;
 mod files;
 mod judge;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -24,7 +25,7 @@ use super::spec;
 use automation::Automation;
 pub(crate) use automation::removed_field;
 pub(crate) use files::yaml_files;
-use files::{OwnFile, joined, own_files, reach};
+use files::{OwnFile, above, joined, own_files, reach, reaches_any};
 use judge::{Marked, Place, Policy, judge};
 
 const GROUP: &str = "image.toolkit.fluxcd.io";
@@ -36,10 +37,10 @@ const NAMED: usize = 3;
 struct Marking {
     /// From the repository's root.
     path: String,
-    text: String,
+    text: Arc<str>,
     /// The cluster whose tree it is in, if it is generated.
     cluster: Option<usize>,
-    documents: Vec<Node>,
+    documents: Arc<Vec<Node>>,
 }
 
 /// A resource of image automation in a file of the user's own.
@@ -66,17 +67,14 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         return;
     };
     let clusters = &graph.settings().clusters;
-    let position = |name: &str| {
-        clusters
-            .iter()
-            .position(|cluster| cluster.name.value == name)
-    };
+    let names = clusters.iter().map(|cluster| cluster.name.value.as_str());
+    let positions: HashMap<&str, usize> = names.zip(0..).collect();
     let prefix = snapshot.folder();
     let mut generated = BTreeSet::new();
     let mut looked_at = BTreeSet::new();
     let mut marked = Vec::new();
     for cluster in &tree.clusters {
-        let at = position(&cluster.name);
+        let at = positions.get(cluster.name.as_str()).copied();
         looked_at.extend(at);
         for (path, text) in &cluster.files {
             let path = snapshot.from_root(&format!("{CLUSTERS}/{}/{path}", cluster.name));
@@ -110,13 +108,19 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         .filter(|file| file.text.as_ref().is_none_or(|text| text.contains(TOKEN)))
         .map(|file| (file, marking(file).ok().flatten()))
         .collect();
-    let mut files: Vec<Marking> = marked
+    // Most clusters have the same files; each distinct one is read once.
+    let distinct: HashSet<&Arc<str>> = marked.iter().map(|(_, text, _)| *text).collect();
+    let documents: HashMap<&Arc<str>, Arc<Vec<Node>>> = distinct
         .into_par_iter()
+        .filter_map(|text| Some((text, Arc::new(read("", text).ok()?))))
+        .collect();
+    let mut files: Vec<Marking> = marked
+        .into_iter()
         .filter_map(|(path, text, cluster)| {
             Some(Marking {
-                documents: read(&path, text).ok()?,
+                documents: documents.get(text)?.clone(),
                 path,
-                text: text.to_string(),
+                text: text.clone(),
                 cluster,
             })
         })
@@ -135,18 +139,20 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         let is_built = automation.clusters.iter().any(|at| looked_at.contains(at));
         let is_there = |path: &str| {
             !is_built
-                || generated.iter().any(|file| reach(path, file))
+                || reaches_any(path, &generated)
                 || matches!(snapshot.files().kind(path), Ok(Some(_)))
         };
         automation::check(graph, automation, is_there, diagnostics);
     }
     let policies: Vec<Policies<'_>> = (0..graph.clusters.len())
+        .into_par_iter()
         .map(|at| policies_of(graph, at, &own_resources))
         .collect();
     let mut scanning = Scanning {
         graph,
         policies: &policies,
         automations: &automations,
+        by_folder: automation::by_folder(&automations),
         prefix,
         sources,
         diagnostics,
@@ -168,8 +174,8 @@ fn marking(file: &OwnFile) -> Result<Option<Marking>, ReadError> {
     };
     Ok(Some(Marking {
         path: file.path.clone(),
-        documents: read(&file.path, text)?,
-        text: text.clone(),
+        documents: Arc::new(read(&file.path, text)?),
+        text: Arc::from(text.as_str()),
         cluster: None,
     }))
 }
@@ -291,6 +297,7 @@ struct Scanning<'a, 'd> {
     graph: &'a Graph,
     policies: &'a [Policies<'a>],
     automations: &'a [Automation<'a>],
+    by_folder: HashMap<&'a str, Vec<usize>>,
     prefix: &'a str,
     sources: &'d mut Sources,
     diagnostics: &'d mut Diagnostics,
@@ -349,8 +356,7 @@ impl Scanning<'_, '_> {
         }
         let mut id = None;
         for (range, mut diagnostic) in found {
-            let id =
-                *id.get_or_insert_with(|| self.sources.add(file.path.as_str(), file.text.as_str()));
+            let id = *id.get_or_insert_with(|| self.sources.add(file.path.as_str(), &*file.text));
             // The place in the file comes first, the policy's after it.
             let others = std::mem::take(&mut diagnostic.labels);
             diagnostic = diagnostic.at(Span::new(id, range), "");
@@ -380,11 +386,14 @@ impl Scanning<'_, '_> {
             ));
             return;
         };
-        let covering: Vec<&Automation<'_>> = self
-            .automations
-            .iter()
-            .filter(|automation| automation.covers(&file.path))
+        let mut covering: Vec<usize> = above(&file.path)
+            .filter_map(|folder| self.by_folder.get(folder))
+            .flatten()
+            .copied()
             .collect();
+        covering.sort_unstable();
+        let covering: Vec<&Automation<'_>> =
+            covering.iter().map(|at| &self.automations[*at]).collect();
         let mut clusters: BTreeSet<usize> = covering
             .iter()
             .flat_map(|automation| automation.clusters.iter().copied())
