@@ -129,7 +129,7 @@ fn origin(
 ) -> anyhow::Result<Status> {
     let mut project = place.open(&[])?;
     let diagnostics = std::mem::take(&mut project.diagnostics);
-    let Project { built, sources, .. } = &project;
+    let Project { built, sources, .. } = &*project;
     let resolved = built.as_ref().map(|built| &built.resolved);
     let checked = built.as_ref().and_then(|built| built.checked.as_ref());
     let (Some(resolved), Some(checked)) = (resolved, checked) else {

@@ -22,6 +22,7 @@ mod unified;
 mod upgrade;
 
 use std::io::Write as _;
+use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -147,18 +148,24 @@ pub fn run() -> ExitCode {
 }
 
 impl Place {
-    fn open(&self, only: &[String]) -> anyhow::Result<Project> {
+    /// The project, which stays in memory until the process ends: a command opens one, and a large fleet takes
+    /// longer to be given back piece by piece than to be compiled.
+    fn open(&self, only: &[String]) -> anyhow::Result<ManuallyDrop<Project>> {
         let mut releases = self.releases(Mode::Offline, false)?;
         self.open_with(only, &mut releases)
     }
 
-    fn open_with(&self, only: &[String], releases: &mut Releases) -> anyhow::Result<Project> {
+    fn open_with(
+        &self,
+        only: &[String],
+        releases: &mut Releases,
+    ) -> anyhow::Result<ManuallyDrop<Project>> {
         let config = project::find(&self.directory, self.config.as_deref())?;
-        Project::open_with(&config, only, releases)
+        Project::open_with(&config, only, releases).map(ManuallyDrop::new)
     }
 
     /// The project as it is staged.
-    fn open_staged(&self, only: &[String]) -> anyhow::Result<Project> {
+    fn open_staged(&self, only: &[String]) -> anyhow::Result<ManuallyDrop<Project>> {
         let config = project::find(&self.directory, self.config.as_deref())?;
         let repository = Repository::around(&folder_of(&config)).map_err(unreadable)?;
         let snapshot = repository.staged().map_err(unreadable)?;
@@ -166,6 +173,7 @@ impl Place {
         let mut releases =
             Releases::read(&snapshot, &config, Mode::Offline, false).map_err(refusal)?;
         Project::read(snapshot, &config, only, Some(&mut releases), &[])?
+            .map(ManuallyDrop::new)
             .with_context(|| format!("`{name}` is not staged\n  help: `git add {name}`"))
     }
 

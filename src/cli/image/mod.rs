@@ -6,6 +6,7 @@ mod status;
 mod test;
 
 use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
 
 use anyhow::bail;
 
@@ -51,7 +52,7 @@ fn open(place: &Place, only: &[String]) -> anyhow::Result<Project> {
         tell(&diagnostics.into_sorted(), &project.sources);
         bail!("nothing is known of the marked values before the errors above are mended");
     }
-    Ok(project)
+    Ok(ManuallyDrop::into_inner(project))
 }
 
 /// The marked values that a command is about.

@@ -75,7 +75,7 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
     };
     let mut project = place.open(&[])?;
     let diagnostics = std::mem::take(&mut project.diagnostics);
-    let Project { built, sources, .. } = &project;
+    let Project { built, sources, .. } = &*project;
     let Some(graph) = built.as_ref().and_then(|built| built.graph()) else {
         tell(&diagnostics.into_sorted(), sources);
         bail!("no policy can be tried before the errors above are mended");
