@@ -116,7 +116,7 @@ fn a_folder_of_the_repository_is_named_in_the_paths_that_flux_reads() {
     let text = read(&below, "fluxgen.toml");
     assert!(text.contains("path = \"./gitops/apps\""), "{text}");
     assert!(
-        text.contains("sync.path = \"./gitops/clusters/${{ cluster.name }}\""),
+        text.contains("flux.sync.path = \"./gitops/clusters/staging\""),
         "{text}"
     );
     builds(&below);

@@ -10,11 +10,20 @@ use crate::tree::CLUSTERS;
 pub(super) fn text(repository: &Repository, standing: &Standing) -> String {
     let first = &standing.clusters[0];
     let version = first.version.as_deref().unwrap_or(DEFAULT_VERSION);
+    let below = match repository.below.as_str() {
+        "" => String::new(),
+        below => format!("{below}/"),
+    };
     let mut clusters = String::new();
     for cluster in &standing.clusters {
         let _ = writeln!(clusters, "[clusters.{}]", key(&cluster.name));
         if let Some(own) = cluster.version.as_deref().filter(|own| *own != version) {
             let _ = writeln!(clusters, "flux.version = {own:?}");
+        }
+        if !below.is_empty() {
+            // By default Flux syncs the folder as seen from the repository's root.
+            let path = format!("./{below}{CLUSTERS}/{}", cluster.name);
+            let _ = writeln!(clusters, "flux.sync.path = {path:?}");
         }
         if cluster.components != first.components {
             clusters.push_str(&components(cluster, "flux."));
@@ -22,14 +31,6 @@ pub(super) fn text(repository: &Repository, standing: &Standing) -> String {
     }
     let name = repository.name.as_ref();
     let name = name.map_or(String::new(), |name| format!("name   = {name:?}\n"));
-    let below = match repository.below.as_str() {
-        "" => String::new(),
-        below => format!("{below}/"),
-    };
-    let sync = match below.as_str() {
-        "" => String::new(),
-        below => format!("sync.path = \"./{below}{CLUSTERS}/${{{{ cluster.name }}}}\"\n"),
-    };
     // A second Kustomization of one name would stop the cluster's own from building.
     let comment = if standing.has_apps { "# " } else { "" };
     format!(
@@ -47,7 +48,7 @@ branch = {branch:?}
 # Flux itself. With `install = \"release\"` fluxgen writes {CLUSTERS}/<name>/flux-system too.
 [flux]
 version = {version:?}
-{components}{sync}
+{components}
 # What every Kustomization says that does not say otherwise. Durations are `30s`, `10m` or `1h30m`.
 [defaults.kustomizations]
 interval = \"10m\"
