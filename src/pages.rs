@@ -67,6 +67,15 @@ one; of equals nobody can say who wins, so they may not disagree. Give one of th
 `priority`, or set the value on the cluster itself, which wins over all groups.",
     ),
     of_stage(
+        "deprecated-api-version",
+        "an object is written in an API version that a later Flux drops",
+        "\
+The API server of the pinned Flux version still takes the older version, and converts it. It is gone in
+the version that the message names: the object would be refused after the upgrade. fluxgen knows the
+fields of the newest version alone, so that those of an older one are not checked. Write the version
+that the help names; `flux migrate -f PATH` does so for all files.",
+    ),
+    of_stage(
         "distribution-without-version",
         "the distribution is one release of Flux, whatever version is pinned",
         "\

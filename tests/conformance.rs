@@ -49,6 +49,8 @@ struct Crd {
     group: String,
     /// The version that objects are stored in.
     storage: String,
+    /// Every version that the API server takes.
+    served: BTreeSet<String>,
     spec: Value,
 }
 
@@ -97,6 +99,11 @@ fn crd(document: &str) -> (String, Crd) {
     let crd = Crd {
         group: text(&spec["group"]),
         storage: text(&version["name"]),
+        served: versions
+            .iter()
+            .filter(|version| version["served"] == json!(true))
+            .map(|version| text(&version["name"]))
+            .collect(),
         spec: version["schema"]["openAPIV3Schema"]["properties"]["spec"].clone(),
     };
     (text(&spec["names"]["kind"]), crd)
@@ -324,6 +331,25 @@ fn kinds_groups_and_versions_are_those_of_the_crds() {
             .filter_map(|kind| Some((kind.kind.as_str(), kind.api_version(minor)?)))
             .collect();
         assert_eq!(theirs, ours, "Flux {minor}");
+    }
+}
+
+#[test]
+fn older_versions_are_served_as_long_as_the_crds_have_them() {
+    for (minor, crds) in releases() {
+        for (name, crd) in &crds {
+            let kind = Registry::get().kind(name).expect("a kind");
+            let own = kind.api_version(minor).expect("it is in this minor");
+            let older = kind.served_until.iter().map(|(version, _)| version.clone());
+            let ours: BTreeSet<String> = older
+                .filter(|version| {
+                    let full = format!("{}/{version}", kind.group);
+                    full == own || kind.dropped_in(&full, minor).is_some()
+                })
+                .chain([crd.storage.clone()])
+                .collect();
+            assert_eq!(crd.served, ours, "{name} in Flux {minor}");
+        }
     }
 }
 

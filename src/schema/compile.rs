@@ -23,12 +23,13 @@ pub struct Fault {
 const PREFIXES: [&str; 2] = ["../definitions.json#/definitions/", "#/definitions/"];
 
 /// Keywords at the top of a file which tell of the kind and not of its spec.
-const KIND_KEYWORDS: [&str; 12] = [
+const KIND_KEYWORDS: [&str; 13] = [
     "$schema",
     "title",
     "x-kind",
     "x-group",
     "x-api-version",
+    "x-served-until",
     "x-component",
     "x-section",
     "x-name",

@@ -17,6 +17,8 @@ pub struct KindSchema {
     pub group: String,
     /// The version of the group from each minor on, oldest first.
     pub api_versions: Vec<(FluxMinor, String)>,
+    /// Versions that are served but not written any more, each with the minor that dropped it.
+    pub served_until: Vec<(String, FluxMinor)>,
     /// The minor that added the kind; `None`: older than all of them.
     pub since: Option<FluxMinor>,
     /// The minor that dropped the kind.
@@ -62,6 +64,12 @@ impl KindSchema {
             api_versions.push((since, string("x-api-version", version)?));
         }
         api_versions.sort();
+        let mut served_until = Vec::new();
+        if let Some(versions) = file.get("x-served-until") {
+            for (version, until) in object("x-served-until", versions)? {
+                served_until.push((version.clone(), minor("x-served-until", until)?));
+            }
+        }
         let optional_minor = |key: &str| file.get(key).map(|value| minor(key, value)).transpose();
         let optional = |key: &str| file.get(key).map(|value| string(key, value)).transpose();
         let shorthand = optional("x-shorthand")?;
@@ -70,6 +78,7 @@ impl KindSchema {
             description: text("description")?,
             group: text("x-group")?,
             api_versions,
+            served_until,
             since: optional_minor("x-since")?,
             until: optional_minor("x-until")?,
             component: optional("x-component")?.unwrap_or_default(),
@@ -96,6 +105,16 @@ impl KindSchema {
             .rev()
             .find(|(since, _)| minor >= *since)?;
         Some(format!("{}/{version}", self.group))
+    }
+
+    /// The minor that will drop this older apiVersion; `None` where `minor` does not serve it.
+    pub fn dropped_in(&self, api_version: &str, minor: FluxMinor) -> Option<FluxMinor> {
+        let (group, version) = api_version.split_once('/')?;
+        let (_, until) = self
+            .served_until
+            .iter()
+            .find(|(served, _)| served == version)?;
+        (group == self.group && minor < *until).then_some(*until)
     }
 
     /// What paths into it begin with: its section, or its name where it has none.

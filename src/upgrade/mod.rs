@@ -254,7 +254,7 @@ fn steps(settings: &Settings, rising: &[(usize, Version)], to: &Version, found: 
         }
         let removed: Vec<String> = entered
             .iter()
-            .flat_map(|minor| minor.removed)
+            .flat_map(|minor| minor.removed())
             .map(|(group, version)| {
                 format!("{}/{version}", group.split('.').next().unwrap_or(group))
             })

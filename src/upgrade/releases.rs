@@ -2,6 +2,8 @@
 
 use semver::Version;
 
+use crate::schema::Registry;
+
 /// A minor release.
 pub(crate) struct Minor {
     pub minor: u64,
@@ -9,15 +11,7 @@ pub(crate) struct Minor {
     pub newest: &'static str,
     /// The versions of Kubernetes that it is tested with.
     pub kubernetes: &'static str,
-    /// API versions that its CRDs do not have any more: group and version.
-    pub removed: &'static [(&'static str, &'static str)],
 }
-
-const SOURCE: &str = "source.toolkit.fluxcd.io";
-const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io";
-const HELM: &str = "helm.toolkit.fluxcd.io";
-const IMAGE: &str = "image.toolkit.fluxcd.io";
-const NOTIFICATION: &str = "notification.toolkit.fluxcd.io";
 
 /// Sources: the CRDs of each release, and the announcements below
 /// <https://github.com/fluxcd/flux2/releases>.
@@ -26,37 +20,39 @@ pub(crate) const MINORS: [Minor; 4] = [
         minor: 6,
         newest: "2.6.4",
         kubernetes: "1.31 to 1.33",
-        removed: &[],
     },
     Minor {
         minor: 7,
         newest: "2.7.5",
         kubernetes: "1.32 to 1.34",
-        removed: &[
-            (SOURCE, "v1beta1"),
-            (KUSTOMIZE, "v1beta1"),
-            (HELM, "v2beta1"),
-            (IMAGE, "v1beta1"),
-            (NOTIFICATION, "v1beta1"),
-        ],
     },
     Minor {
         minor: 8,
         newest: "2.8.8",
         kubernetes: "1.33 to 1.35",
-        removed: &[
-            (SOURCE, "v1beta2"),
-            (KUSTOMIZE, "v1beta2"),
-            (HELM, "v2beta2"),
-        ],
     },
     Minor {
         minor: 9,
         newest: "2.9.4",
         kubernetes: "1.34 to 1.36",
-        removed: &[(IMAGE, "v1beta2"), (NOTIFICATION, "v1beta2")],
     },
 ];
+
+impl Minor {
+    /// Group and version of what its CRDs do not have any more, in the order of the kinds.
+    pub(crate) fn removed(&self) -> Vec<(&'static str, &'static str)> {
+        let mut removed = Vec::new();
+        for kind in Registry::get().kinds() {
+            for (version, until) in &kind.served_until {
+                let one = (kind.group.as_str(), version.as_str());
+                if until.pair() == (2, self.minor) && !removed.contains(&one) {
+                    removed.push(one);
+                }
+            }
+        }
+        removed
+    }
+}
 
 /// The minors that an upgrade enters, the last one among them.
 pub(crate) fn entered(from: &Version, to: &Version) -> impl Iterator<Item = &'static Minor> {

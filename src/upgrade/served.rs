@@ -30,7 +30,7 @@ pub(super) fn check(
 ) {
     let gone: Vec<(u64, String)> = entered(from, to)
         .flat_map(|minor| {
-            let of_minor = minor.removed.iter();
+            let of_minor = minor.removed().into_iter();
             of_minor.map(|(group, version)| (minor.minor, format!("{group}/{version}")))
         })
         .collect();

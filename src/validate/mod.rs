@@ -132,9 +132,26 @@ impl Validating<'_> {
 
     fn wrong_api_version(&mut self, resource: &Resource, kind: &KindSchema) {
         let version = &self.variant.version.value;
+        let minor = self.variant.minor;
         let span = resource
             .get(&["apiVersion"])
             .map_or(Span::BUILT_IN, |node| node.span);
+        let served = kind.api_version(minor);
+        if let (Some(dropped), Some(served)) =
+            (kind.dropped_in(&resource.api_version, minor), &served)
+        {
+            let diagnostic = Diagnostic::warning(
+                "deprecated-api-version",
+                format!(
+                    "{} `{}` is deprecated; Flux {dropped} does not serve it any more",
+                    kind.kind, resource.api_version
+                ),
+            )
+            .with_note("its fields are not checked")
+            .with_help(format!("write `{served}`"));
+            self.push(diagnostic, span);
+            return;
+        }
         let diagnostic = Diagnostic::error(
             "flux-version",
             format!(
@@ -142,7 +159,7 @@ impl Validating<'_> {
                 kind.kind, resource.api_version
             ),
         );
-        let diagnostic = match kind.api_version(self.variant.minor) {
+        let diagnostic = match served {
             Some(served) => diagnostic.with_help(format!("write `{served}`")),
             None => diagnostic.with_help("raise `flux.version`"),
         };
