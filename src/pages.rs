@@ -212,7 +212,8 @@ automation passes over what it cannot read as well. What their markers hold was 
         "\
 A marker is a comment after a scalar on one line: `tag: 1.0.0 # {\"$imagepolicy\": \"flux-system:app:tag\"}`,
 with nothing else in the comment. Inside a block of text it is no comment but part of the text; after a
-list or table in brackets, an alias, or on a line of its own it marks nothing. It names `NAMESPACE:NAME`, perhaps with
+list or table in brackets, an alias, or on a line of its own it marks nothing, and neither does it in the
+items of a `kind: List`, which the automation takes apart. It names `NAMESPACE:NAME`, perhaps with
 `:tag`, `:name` or `:digest`. In the TOML file write `{ imagePolicy = \"app:tag\", initial = \"1.0.0\" }`.",
     ),
     of_stage(

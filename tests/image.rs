@@ -1137,8 +1137,13 @@ fn odd_values() -> String {
         "data.trailing = \"a \\nb\\n\"".to_owned(),
         format!("data.folded = \"{}\"", "word ".repeat(60)),
     ];
-    config_map("apps/odd", &data.join("\n"))
-        + &config_map("apps/second", &format!("data.tag = {}", tag("\"1.0.0\"")))
+    config_map(
+        "apps/odd",
+        &format!(
+            "metadata.annotations = {{}}\nmetadata.labels = {{}}\n{}",
+            data.join("\n")
+        ),
+    ) + &config_map("apps/second", &format!("data.tag = {}", tag("\"1.0.0\"")))
 }
 
 #[test]

@@ -744,3 +744,22 @@ fn a_policy_that_comes_from_elsewhere_is_declared() {
     );
     assert_eq!(run(folder.path(), &["check"]), (Some(0), String::new()));
 }
+
+#[test]
+fn a_marker_inside_of_a_list_of_resources_is_an_error() {
+    let item = "  - apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: a}\n    data:\n";
+    let list = format!("apiVersion: v1\nkind: List\nitems:\n{item}      tag: 6.5.0 {MARK}\n");
+    let found = with("apps/a.yaml", &list);
+    assert_said(
+        &found,
+        1,
+        &[
+            "error[image-marker-misplaced]",
+            "`kind: List`",
+            "apps/a.yaml:",
+        ],
+    );
+    // Beside another document a list is taken as it is.
+    let found = with("apps/a.yaml", &format!("{list}---\na: b\n"));
+    assert_eq!(found, (Some(0), String::new()));
+}

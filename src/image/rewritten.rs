@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::node::{Node, Value};
+use crate::node::{Node, Table, Value};
 use crate::source::Sources;
 use crate::yaml;
 
@@ -27,10 +27,29 @@ pub(crate) fn is_rewritten(standing: &[u8], text: &str) -> bool {
     ) else {
         return false;
     };
-    let is_same = |(there, here): (&Node, &Node)| yaml::write(there) == yaml::write(here);
+    let is_same = |(there, here): (&Node, &Node)| form(there) == form(here);
     there.len() == here.len()
         && there.iter().zip(&here).all(is_same)
         && comments(standing, &there) == comments(text, &here)
+}
+
+/// A document as we write it. kyaml takes out annotations that are empty, since it puts in its own for a while.
+fn form(document: &Node) -> String {
+    let is_empty = document
+        .at(&["metadata", "annotations"])
+        .and_then(Node::as_table)
+        .is_some_and(Table::is_empty);
+    if !is_empty {
+        return yaml::write(document);
+    }
+    let mut document = document.clone();
+    let metadata = document
+        .as_table_mut()
+        .and_then(|table| table.get_mut("metadata")?.as_table_mut());
+    if let Some(metadata) = metadata {
+        metadata.remove("annotations");
+    }
+    yaml::write(&document)
 }
 
 /// The lines that are comments, and how often each stands there; those of scripts in texts are none.

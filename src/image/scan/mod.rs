@@ -340,6 +340,17 @@ impl Scanning<'_, '_> {
             if !is_read || in_text.is_some() && marker.scalar().is_none() {
                 continue;
             }
+            if is_list(&file.documents) {
+                found.push((
+                    marker.start..marker.end,
+                    Diagnostic::error(
+                        "image-marker-misplaced",
+                        "a marker inside of a `kind: List` is not set in its file",
+                    )
+                    .with_help("write the items of the list as documents of their own"),
+                ));
+                continue;
+            }
             match marker.target {
                 Target::Nothing(reason) => found.push((
                     marker.start..marker.end,
@@ -561,6 +572,13 @@ impl Scanning<'_, '_> {
             }
         }
     }
+}
+
+/// Whether a file is one list, whose items the automation takes for resources that are in no file.
+fn is_list(documents: &[Node]) -> bool {
+    let [document] = documents else { return false };
+    let kind = document.get("kind").and_then(Node::as_str);
+    matches!(kind, Some("List" | "ResourceList")) && document.get("items").is_some()
 }
 
 /// `2024-01-31`, which is a date to the reader of the automation.
