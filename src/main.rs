@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// A build makes many small values on all cores, which the C library's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     outlive_file_size_limits();
     fluxgen::cli::run()
