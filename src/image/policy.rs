@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::go::regexp::{Regexp, RegexpError};
+use crate::go::regexp::{Regexp, RegexpError, Template};
 use crate::go::semver::{Constraint, ConstraintError};
 
 /// How a policy orders the tags that its filter passes; the last one is the latest.
@@ -36,6 +36,8 @@ pub struct Filter {
     pub regexp: Regexp,
     /// A template over the pattern's groups; empty for the tag itself.
     pub extract: String,
+    /// The same, read.
+    template: Template,
 }
 
 /// Why a policy cannot be used.
@@ -151,8 +153,9 @@ impl Filter {
             error,
         })?;
         Ok(Self {
-            regexp,
+            template: regexp.template(extract),
             extract: extract.to_owned(),
+            regexp,
         })
     }
 
@@ -161,6 +164,6 @@ impl Filter {
         if self.extract.is_empty() {
             return self.regexp.is_match(tag).then(|| tag.to_owned());
         }
-        self.regexp.extract(tag, &self.extract)
+        self.regexp.extract(tag, &self.template)
     }
 }

@@ -1,5 +1,6 @@
 //! What `fluxgen image test` prints of an evaluation: a table for people, JSON for machines.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -11,41 +12,54 @@ pub fn table(evaluation: &Evaluation) -> String {
     let mut order: Vec<&Judged> = evaluation.tags.iter().collect();
     // The sort is stable.
     order.sort_by_key(|judged| judged.place.unwrap_or(usize::MAX));
-    let header = ["PLACE", "TAG", "EXTRACTED", "KEY", "RESULT"].map(str::to_owned);
-    let mut rows = vec![header];
+    let header = ["PLACE", "TAG", "EXTRACTED", "KEY", "RESULT"].map(Cow::Borrowed);
+    let mut rows = Vec::with_capacity(order.len() + 1);
+    rows.push(header);
     rows.extend(order.into_iter().map(row));
     let mut widths = [0; 5];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+            *width = (*width).max(width_of(cell));
         }
     }
-    let mut text = String::new();
-    for row in rows {
-        let cells = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
-        let line = cells.collect::<Vec<_>>().join("  ");
-        text.push_str(line.trim_end());
+    let line = widths.iter().sum::<usize>() + 2 * widths.len();
+    let mut text = String::with_capacity(line * rows.len());
+    for row in &rows {
+        for (cell, width) in row.iter().zip(widths) {
+            text.push_str(cell);
+            let padding = width - width_of(cell) + 2;
+            text.extend(std::iter::repeat_n(' ', padding));
+        }
+        text.truncate(text.trim_end().len());
         text.push('\n');
     }
     writeln!(text, "\n{}", summary(evaluation)).expect("a string takes all that is written");
     text
 }
 
-fn row(judged: &Judged) -> [String; 5] {
-    let dash = || "-".to_owned();
+fn row(judged: &Judged) -> [Cow<'_, str>; 5] {
+    let dash = || Cow::Borrowed("-");
     [
-        judged.place.map_or_else(dash, |place| place.to_string()),
+        judged
+            .place
+            .map_or_else(dash, |place| place.to_string().into()),
         printable(&judged.tag),
         judged.extracted.as_deref().map_or_else(dash, printable),
-        judged
-            .key
-            .as_ref()
-            .map_or_else(dash, |key| printable(&shown_key(key))),
-        shown_verdict(&judged.verdict),
+        match &judged.key {
+            None => dash(),
+            Some(Key::Text(text)) => printable(text),
+            // Neither has a character of another's making.
+            Some(key @ (Key::Version(_) | Key::Number(_))) => shown_key(key).into(),
+        },
+        shown_verdict(&judged.verdict).into(),
     ]
+}
+
+fn width_of(cell: &str) -> usize {
+    match cell.is_ascii() {
+        true => cell.len(),
+        false => cell.chars().count(),
+    }
 }
 
 /// The result in one line.
@@ -53,7 +67,7 @@ pub fn summary(evaluation: &Evaluation) -> String {
     match &evaluation.outcome {
         Outcome::Latest(tag) => format!("latest: {}", printable(tag)),
         Outcome::Unstable { tags, cause } => {
-            let tags: Vec<String> = tags.iter().map(|tag| printable(tag)).collect();
+            let tags: Vec<Cow<'_, str>> = tags.iter().map(|tag| printable(tag)).collect();
             let cause = match cause {
                 Cause::EqualKeys => "they are equal in the policy's order",
                 Cause::OneValue => "the filter extracts one value from them",
@@ -153,20 +167,15 @@ fn shown_verdict(verdict: &Verdict) -> String {
 }
 
 /// A registry's text with what could steer a terminal made visible.
-fn printable(text: &str) -> String {
-    if text.chars().any(char::is_control) {
-        return text
-            .chars()
-            .flat_map(|c| {
-                if c.is_control() {
-                    c.escape_default().collect()
-                } else {
-                    vec![c]
-                }
-            })
-            .collect();
+fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
     }
-    text.to_owned()
+    let shown = |c: char| match c.is_control() {
+        true => c.escape_default().collect(),
+        false => String::from(c),
+    };
+    text.chars().map(shown).collect()
 }
 
 #[cfg(test)]

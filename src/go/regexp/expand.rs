@@ -21,26 +21,50 @@ enum Piece<'t> {
 static NAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^[\p{L}\p{Nd}_]+").expect("a valid pattern"));
 
-pub(super) fn expand(template: &str, names: &[String], groups: &Captures<'_>) -> String {
-    let mut expanded = String::new();
-    for piece in pieces(template) {
-        match piece {
-            Piece::Text(text) => expanded.push_str(text),
+/// A template made ready for one pattern: it is read once, however many texts are expanded.
+#[derive(Debug, Clone)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    Text(String),
+    /// Of several groups of one name the first that took part counts.
+    Groups(Vec<usize>),
+}
+
+impl Template {
+    pub(super) fn new(template: &str, names: &[String]) -> Self {
+        let part = |piece| match piece {
+            Piece::Text(text) => Part::Text(str::to_owned(text)),
             Piece::Reference(Reference {
                 number: Some(number),
                 ..
-            }) => {
-                expanded.push_str(groups.get(number).map_or("", |group| group.as_str()));
-            }
-            // Of several groups of one name the first that took part counts.
+            }) => Part::Groups(vec![number]),
             Piece::Reference(Reference { name, number: None }) => {
                 let named = names.iter().enumerate().filter(|(_, of)| *of == name);
-                let taken = named.filter_map(|(at, _)| groups.get(at)).next();
-                expanded.push_str(taken.map_or("", |group| group.as_str()));
+                Part::Groups(named.map(|(at, _)| at).collect())
             }
+        };
+        Self {
+            parts: pieces(template).into_iter().map(part).collect(),
         }
     }
-    expanded
+
+    pub(super) fn expand(&self, groups: &Captures<'_>) -> String {
+        let mut expanded = String::new();
+        for part in &self.parts {
+            expanded.push_str(match part {
+                Part::Text(text) => text,
+                Part::Groups(numbers) => numbers
+                    .iter()
+                    .find_map(|number| groups.get(*number))
+                    .map_or("", |group| group.as_str()),
+            });
+        }
+        expanded
+    }
 }
 
 pub(super) fn references(template: &str) -> Vec<Reference<'_>> {

@@ -15,6 +15,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+pub use expand::Template;
 pub use shape::{Characters, End};
 
 use std::fmt;
@@ -207,9 +208,14 @@ impl Regexp {
     }
 
     /// What `Expand` makes of a template for the first match in the text; none where nothing matches.
-    pub fn extract(&self, text: &str, template: &str) -> Option<String> {
+    pub fn extract(&self, text: &str, template: &Template) -> Option<String> {
         let groups = self.matcher.captures(text)?;
-        Some(expand::expand(template, &self.names, &groups))
+        Some(template.expand(&groups))
+    }
+
+    /// A template such as `${major}.$2`, ready for [`Regexp::extract`] of this pattern.
+    pub fn template(&self, template: &str) -> Template {
+        Template::new(template, &self.names)
     }
 
     /// The group that a template is a single reference to, `$ts` or `${1}`, if it is one.

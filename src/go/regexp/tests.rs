@@ -116,10 +116,12 @@ fn templates_expand_as_go_expands_them() {
         ("(?P<1a>a)", "$1a", "a", "a"),
         ("^(?:a{0}(x){0}(b))", "$2", "b", "b"),
     ] {
-        let extracted = compile(pattern).extract(text, template);
+        let regexp = compile(pattern);
+        let extracted = regexp.extract(text, &regexp.template(template));
         assert_eq!(extracted.as_deref(), Some(expanded), "{pattern} {template}");
     }
-    assert_eq!(compile("a").extract("b", "$0"), None);
+    let regexp = compile("a");
+    assert_eq!(regexp.extract("b", &regexp.template("$0")), None);
 }
 
 #[test]
