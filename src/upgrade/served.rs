@@ -40,7 +40,7 @@ pub(super) fn check(
                 .is_some_and(|rest| rest.starts_with('/'))
         })
     };
-    let paths: Vec<Found> = crate::image::scan::yaml_files(files, "", None)
+    let paths: Vec<Found> = crate::image::scan::yaml_files(files, "", None, |_| true)
         .into_iter()
         .filter(|found| !is_passed_over(&found.path))
         .collect();

@@ -1,6 +1,7 @@
 //! ImageUpdateAutomations: what each can reach, and what of it cannot work.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use regex::Regex;
 
@@ -52,8 +53,8 @@ pub(super) fn automations<'a>(
     prefix: &str,
 ) -> Vec<Automation<'a>> {
     let generated = (0..graph.clusters.len()).flat_map(|at| {
-        let resources = of_kinds(graph, at, &[KIND]).into_iter();
-        resources.map(move |resource| (vec![at], resource, true))
+        let ids = of_kinds(graph, at, &[KIND]).into_iter();
+        ids.map(move |id| (vec![at], graph.resource(id), true))
     });
     let own = own
         .iter()
@@ -221,14 +222,22 @@ fn check_branch(
 ///
 /// Source: <https://fluxcd.io/flux/components/image/imageupdateautomations/#message-template>
 pub(crate) fn removed_field(template: &str) -> Option<&'static str> {
-    let actions = Regex::new(r"(?s)\{\{.*?\}\}").expect("a pattern");
-    let updated = Regex::new(r"(^|[\s({$])\.Updated\b").expect("a pattern");
-    let result = Regex::new(r"\.Changed\.ImageResult\b|\.ImageResult\b").expect("a pattern");
-    actions.find_iter(template).find_map(|action| {
-        if updated.is_match(action.as_str()) {
+    static ACTION: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?s)\{\{.*?\}\}").expect("a pattern"));
+    static UPDATED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(^|[\s({$])\.Updated\b").expect("a pattern"));
+    static RESULT: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"\.Changed\.ImageResult\b|\.ImageResult\b").expect("a pattern")
+    });
+    // Most templates hold neither, and the patterns need not be compiled for them.
+    if !template.contains(".Updated") && !template.contains(".ImageResult") {
+        return None;
+    }
+    ACTION.find_iter(template).find_map(|action| {
+        if UPDATED.is_match(action.as_str()) {
             return Some(".Updated");
         }
-        result
+        RESULT
             .is_match(action.as_str())
             .then_some(".Changed.ImageResult")
     })

@@ -1,6 +1,6 @@
 //! The YAML files of the repository, those that are not generated.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 
 use camino::Utf8Path;
@@ -73,8 +73,10 @@ pub(super) fn own_files(
     let repository = git2::Repository::discover(on_disk).ok();
     let mut found: Vec<Found> = roots
         .iter()
-        .flat_map(|root| yaml_files(files, root, repository.as_ref()))
-        .filter(|found| !generated.contains(found.path.as_str()))
+        .flat_map(|root| {
+            let is_own = |path: &str| !generated.contains(path);
+            yaml_files(files, root, repository.as_ref(), is_own)
+        })
         .collect();
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
@@ -108,11 +110,12 @@ fn concerns_images(bytes: &[u8]) -> bool {
     }
 }
 
-/// The YAML files below a folder; with a repository, those that it does not ignore.
+/// The YAML files below a folder that are wanted; with a repository, those that it does not ignore.
 pub(crate) fn yaml_files(
     files: &dyn Files,
     root: &str,
     repository: Option<&git2::Repository>,
+    is_wanted: impl Fn(&str) -> bool,
 ) -> Vec<Found> {
     let is_ignored = |path: &str| {
         repository.is_some_and(|repository| repository.is_path_ignored(path).unwrap_or(false))
@@ -143,22 +146,34 @@ pub(crate) fn yaml_files(
             EntryKind::Folder | EntryKind::Link | EntryKind::Other => {}
         }
     }
-    let ignored: BTreeSet<String> = found
-        .iter()
-        .filter(|found| found.kind == EntryKind::Folder && is_ignored(&found.path))
-        .map(|found| found.path.clone())
-        .collect();
     found.retain(|found| {
-        let is_below = || {
-            let above = Utf8Path::new(&found.path).ancestors();
-            above
-                .skip(1)
-                .any(|folder| ignored.contains(folder.as_str()))
-        };
-        found.kind == EntryKind::File && is_yaml(&found.path) && (ignored.is_empty() || !is_below())
+        found.kind == EntryKind::File && is_yaml(&found.path) && is_wanted(&found.path)
+    });
+    // git is slow to tell: it is asked once about each folder that holds one of the files.
+    let mut known: HashMap<String, bool> = HashMap::new();
+    found.retain(|found| {
+        repository.is_none() || !is_below_ignored(&found.path, root, &is_ignored, &mut known)
     });
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
+}
+
+/// Whether a folder between `root` and a path is ignored; `known` are those asked about before.
+fn is_below_ignored(
+    path: &str,
+    root: &str,
+    is_ignored: &impl Fn(&str) -> bool,
+    known: &mut HashMap<String, bool>,
+) -> bool {
+    let Some((folder, _)) = path.rsplit_once('/').filter(|(folder, _)| *folder != root) else {
+        return false;
+    };
+    if let Some(known) = known.get(folder) {
+        return *known;
+    }
+    let is_below = is_below_ignored(folder, root, is_ignored, known) || is_ignored(folder);
+    known.insert(folder.to_owned(), is_below);
+    is_below
 }
 
 fn is_yaml(path: &str) -> bool {

@@ -1,5 +1,7 @@
 //! A marked value against its policy.
 
+use std::sync::Arc;
+
 use crate::diagnostic::Diagnostic;
 use crate::image::evaluation::evaluate;
 use crate::image::lint::Field;
@@ -13,7 +15,7 @@ use crate::source::Span;
 #[derive(Default)]
 pub(super) struct Policy<'a> {
     pub resource: Option<&'a Resource>,
-    pub spec: Option<Spec>,
+    pub spec: Option<Arc<Spec>>,
     pub image: Option<Repository>,
     /// Whether the TOML file defines it.
     pub is_generated: bool,

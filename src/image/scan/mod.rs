@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::link::Graph;
+use crate::link::{Graph, ResourceId};
 use crate::node::{Node, Value};
 use crate::project::Project;
 use crate::resource::{Identity, Resource};
@@ -21,7 +21,7 @@ use crate::yaml::ReadError;
 
 use super::marker::{self, Marker, Scalar, TOKEN, Target, markers};
 use super::reference::Repository;
-use super::spec;
+use super::spec::{self, Spec};
 use automation::Automation;
 pub(crate) use automation::removed_field;
 pub(crate) use files::yaml_files;
@@ -48,6 +48,8 @@ struct Own {
     resource: Resource,
     /// The cluster whose folder it is in; elsewhere it may be for any.
     cluster: Option<usize>,
+    /// What it says, if it is a policy.
+    spec: Option<Arc<Spec>>,
 }
 
 /// Policies by namespace and name.
@@ -73,12 +75,15 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
     let mut generated = BTreeSet::new();
     let mut looked_at = BTreeSet::new();
     let mut marked = Vec::new();
+    // Most clusters have the same texts; each distinct one is searched once.
+    let mut are_marked: HashMap<*const u8, bool> = HashMap::new();
     for cluster in &tree.clusters {
         let at = positions.get(cluster.name.as_str()).copied();
         looked_at.extend(at);
         for (path, text) in &cluster.files {
             let path = snapshot.from_root(&format!("{CLUSTERS}/{}/{path}", cluster.name));
-            if text.contains(TOKEN) {
+            let is_marked = are_marked.entry(text.as_ptr());
+            if *is_marked.or_insert_with(|| text.contains(TOKEN)) {
                 marked.push((path.clone(), text, at));
             }
             generated.insert(path);
@@ -144,9 +149,10 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         };
         automation::check(graph, automation, is_there, diagnostics);
     }
+    let specs = specs(graph);
     let policies: Vec<Policies<'_>> = (0..graph.clusters.len())
         .into_par_iter()
-        .map(|at| policies_of(graph, at, &own_resources))
+        .map(|at| policies_of(graph, at, &specs, &own_resources))
         .collect();
     let mut scanning = Scanning {
         graph,
@@ -230,12 +236,38 @@ fn own_resources(graph: &Graph, own: &[OwnFile], prefix: &str, sources: &mut Sou
             Resource::from_node(document)
         });
         let of_images = resources.filter(|resource| resource.identity.group == GROUP);
-        found.extend(of_images.map(|resource| Own { resource, cluster }));
+        found.extend(of_images.map(|resource| Own {
+            spec: spec_of(&resource),
+            resource,
+            cluster,
+        }));
     }
     found
 }
 
-fn policies_of<'a>(graph: &'a Graph, at: usize, own: &'a [Own]) -> Policies<'a> {
+fn spec_of(resource: &Resource) -> Option<Arc<Spec>> {
+    (resource.identity.kind == spec::KIND)
+        .then(|| spec::read(resource)?.ok())
+        .flatten()
+        .map(Arc::new)
+}
+
+/// What the policies of the TOML file say. Most clusters have the same ones; each is read once.
+fn specs(graph: &Graph) -> HashMap<ResourceId, Arc<Spec>> {
+    let ids: HashSet<ResourceId> = (0..graph.clusters.len())
+        .flat_map(|at| of_kinds(graph, at, &[spec::KIND]))
+        .collect();
+    ids.into_par_iter()
+        .filter_map(|id| Some((id, spec_of(graph.resource(id))?)))
+        .collect()
+}
+
+fn policies_of<'a>(
+    graph: &'a Graph,
+    at: usize,
+    specs: &HashMap<ResourceId, Arc<Spec>>,
+    own: &'a [Own],
+) -> Policies<'a> {
     let mut policies = Policies::new();
     let external = graph
         .settings()
@@ -250,27 +282,27 @@ fn policies_of<'a>(graph: &'a Graph, at: usize, own: &'a [Own]) -> Policies<'a> 
     let own = own
         .iter()
         .filter(|own| own.cluster.is_none_or(|cluster| cluster == at))
-        .map(|own| (&own.resource, false));
+        .map(|own| (&own.resource, own.spec.as_ref(), false));
     let generated = of_kinds(graph, at, &[spec::KIND, "ImageRepository"]).into_iter();
-    let resources: Vec<(&Resource, bool)> = own
-        .chain(generated.map(|resource| (resource, true)))
+    let resources: Vec<(&Resource, Option<&Arc<Spec>>, bool)> = own
+        .chain(generated.map(|id| (graph.resource(id), specs.get(&id), true)))
         .collect();
-    for (resource, is_generated) in &resources {
+    for (resource, spec, is_generated) in &resources {
         if resource.identity.kind != spec::KIND {
             continue;
         }
         let repository = spec::repository_of(resource);
         let image = resources
             .iter()
-            .find(|(other, _)| Some(&other.identity) == repository.as_ref())
-            .and_then(|(repository, _)| repository.get(&["spec", "image"])?.as_str())
+            .find(|(other, ..)| Some(&other.identity) == repository.as_ref())
+            .and_then(|(repository, ..)| repository.get(&["spec", "image"])?.as_str())
             .and_then(|image| Repository::parse(image).ok());
         let Identity {
             namespace, name, ..
         } = resource.identity.clone();
         let policy = Policy {
             resource: Some(resource),
-            spec: spec::read(resource).and_then(Result::ok),
+            spec: spec.cloned(),
             image,
             is_generated: *is_generated,
         };
@@ -279,14 +311,13 @@ fn policies_of<'a>(graph: &'a Graph, at: usize, own: &'a [Own]) -> Policies<'a> 
     policies
 }
 
-fn of_kinds<'a>(graph: &'a Graph, at: usize, kinds: &[&str]) -> Vec<&'a Resource> {
-    let ids = graph.clusters[at].resources.iter();
-    let resources = ids.map(|id| graph.resource(*id));
-    resources
-        .filter(|resource| {
-            resource.identity.group == GROUP && kinds.contains(&resource.identity.kind.as_str())
-        })
-        .collect()
+fn of_kinds(graph: &Graph, at: usize, kinds: &[&str]) -> Vec<ResourceId> {
+    let is_wanted = |id: &ResourceId| {
+        let identity = &graph.resource(*id).identity;
+        identity.group == GROUP && kinds.contains(&identity.kind.as_str())
+    };
+    let ids = graph.clusters[at].resources.iter().copied();
+    ids.filter(is_wanted).collect()
 }
 
 fn in_cluster(graph: &Graph, diagnostic: Diagnostic, at: usize) -> Diagnostic {
