@@ -50,7 +50,12 @@ interval = "1h"
 [clusters.staging]
 context = "staging"
 vars.domain   = "staging.acme.example"
-flux.version  = "2.8.8"
+flux.version  = "${{ vars.flux }}"
+flux.logLevel = "${{ vars.level }}"
+flux.networkPolicy = "${{ vars.isolated }}"
+flux.components = "${{ vars.components }}"
+flux.componentsExtra = ["${{ vars.extra }}"]
+flux.sync = { interval = "${{ vars.interval }}", submodules = "${{ cluster.name == 'staging' }}" }
 [clusters.prod-eu.kustomizations.apps]
 interval = "30m"
 wait     = { unset = true }

@@ -417,6 +417,87 @@ fn each_cluster_has_its_own_options() {
 }
 
 #[test]
+fn expressions_give_each_cluster_its_own_options() {
+    let scene = Scene::new(&PROJECT.replace(
+        "[clusters.staging]",
+        r#"registry = "${{ vars.registry }}"
+networkPolicy = "${{ vars.isolated }}"
+logLevel = "${{ 'debug' if cluster.name == 'staging' else 'info' }}"
+sync = { path = "fleet/${{ cluster.name }}", secret = "git-${{ cluster.name }}", interval = "${{ vars.interval }}" }
+patches = [{ patch = { file = "patches/${{ cluster.name }}.yaml" }, target.kind = "${{ vars.kind }}" }]
+[vars]
+host = "registry.acme.example"
+registry = "${{ vars.host }}/flux-${{ flux.version }}"
+isolated = true
+interval = "5m"
+kind = "Deployment"
+[groups.edge]
+clusters = ["prod"]
+vars.isolated = false
+[clusters.prod]
+vars.host = "prod.acme.example"
+[clusters.staging]"#,
+    ));
+    let patch = |text: &str| format!("- op: add\n  path: /spec/paused\n  value: {text}\n");
+    scene.write("patches/staging.yaml", &patch("true"));
+    scene.write("patches/prod.yaml", &patch("${{ vars.host }}"));
+    let (_, told) = scene.expect(0, &["build"]);
+    assert!(!told.contains("unused-var"), "{told}");
+    let read = |name: &str, file: &str| scene.read(&format!("clusters/{name}/flux-system/{file}"));
+    let staging = read("staging", "gotk-components.yaml");
+    assert!(staging.contains("--log-level=debug\n"));
+    assert!(staging.contains("image: registry.acme.example/flux-2.9.4/kustomize-controller:"));
+    assert!(staging.contains("kind: NetworkPolicy\n"));
+    let prod = read("prod", "gotk-components.yaml");
+    assert!(prod.contains("--log-level=info\n"));
+    assert!(prod.contains("image: prod.acme.example/flux-2.9.4/kustomize-controller:"));
+    assert!(!prod.contains("kind: NetworkPolicy\n"));
+    let sync = read("prod", "gotk-sync.yaml");
+    assert!(sync.contains("path: ./fleet/prod\n"), "{sync}");
+    assert!(sync.contains("name: git-prod\n"), "{sync}");
+    assert!(sync.contains("interval: 5m"), "{sync}");
+    assert!(read("staging", "kustomization.yaml").contains("value: true"));
+    // What an included file holds is not looked at.
+    assert!(read("prod", "kustomization.yaml").contains("${{ vars.host }}"));
+    scene.expect(0, &["diff"]);
+}
+
+#[test]
+fn the_pinned_version_may_be_a_variable() {
+    let scene = Scene::new(
+        r#"
+[flux]
+version = "${{ vars.flux }}"
+[clusters.staging]
+vars.flux = "2.8.8"
+[clusters.prod]
+vars.flux = "v2.9.4"
+[kustomizations.apps]
+path = "./apps"
+postBuild = { substitute.flux = "${{ flux.version }}", substituteStrategy = "WithVariables" }
+"#,
+    );
+    let (_, told) = scene.expect(1, &["check"]);
+    assert!(
+        told.contains(
+            "`postBuild.substituteStrategy` needs Flux 2.9; cluster `staging` pins 2.8.8"
+        ),
+        "{told}"
+    );
+    assert!(told.contains("pinned here"), "{told}");
+    scene.expect(1, &["build"]);
+    scene.write(
+        "fluxgen.toml",
+        &scene.read("fluxgen.toml").replace("2.8.8", "2.9.3"),
+    );
+    scene.expect(0, &["build"]);
+    for (name, version) in [("staging", "2.9.3"), ("prod", "2.9.4")] {
+        let apps = scene.read(&format!("clusters/{name}/kustomizations/apps.yaml"));
+        assert!(apps.contains(&format!("flux: {version}\n")), "{apps}");
+    }
+}
+
+#[test]
 fn a_layout_that_meets_fluxs_own_files_is_refused() {
     let own = project("distribution = \"flux\"\nnamespace = \"gitops\"\n")
         .replace("[repo]\n", "[repo]\nname = \"gitops/gitops\"\n");

@@ -267,6 +267,20 @@ fn what_is_asked_for_wrongly_is_refused_with_nothing_written() {
 }
 
 #[test]
+fn a_computed_version_is_left_to_the_user() {
+    let computed = FLEET.replace(
+        "version = \"2.8.8\"",
+        "version = \"${{ '2.8.' ~ vars.patch }}\"",
+    );
+    assert_ne!(computed, FLEET);
+    let scene = Scene::new(&format!("vars.patch = 8\n{computed}"));
+    let told = said(&scene, 2, &["--to", "2.9.4"]);
+    assert!(told.contains("computed at fluxgen.toml:"), "{told}");
+    assert!(told.contains("set by hand what it is made of"), "{told}");
+    assert!(scene.read("fluxgen.toml").contains("'2.8.'"));
+}
+
+#[test]
 fn the_operator_migrates_what_is_stored_by_itself() {
     let release = FLEET.replace(
         "[flux]\n",

@@ -88,6 +88,12 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         print(&format!("{} at {to} already\n", named(&settings, &targets)))?;
         return Ok(Status::Done);
     }
+    if let Some(span) = pins::computed(&pins, &document.root) {
+        let line = sources.position(span).map_or(0, |at| at.line);
+        bail!(
+            "`flux.version` is computed at {name}:{line}, and only a value or one `vars.NAME` can be raised; set by hand what it is made of"
+        );
+    }
     let text = std::str::from_utf8(&bytes).context("the TOML file is not UTF-8")?;
     let edited = pins::edit(text, &pins, to).map_err(anyhow::Error::msg)?;
     verify(&edited, name, &settings, &targets, to)?;

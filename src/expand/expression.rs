@@ -8,6 +8,7 @@ use std::sync::Arc;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, UndefinedBehavior, Value as Jinja};
 
+use crate::diagnostic::Diagnostic;
 use crate::node::{Entry, Node, Table, Value};
 use crate::source::{FileId, Span};
 
@@ -28,6 +29,23 @@ pub(crate) struct Fault {
     pub help: Option<String>,
     /// The missing variable, dotted, where that is the fault.
     pub unknown: Option<String>,
+}
+
+impl Fault {
+    /// The finding; `place` is what the expression stands in, such as `kustomizations.apps`.
+    pub(crate) fn told(self, place: &str, cluster: &str) -> Diagnostic {
+        let code = match self.unknown {
+            Some(_) => "unknown-variable",
+            None => "expression",
+        };
+        let diagnostic = Diagnostic::error(code, self.message)
+            .at(self.span, format!("in `{place}`"))
+            .in_cluster(cluster);
+        match self.help {
+            Some(help) => diagnostic.with_help(help),
+            None => diagnostic,
+        }
+    }
 }
 
 /// A text with expressions, taken apart.
@@ -55,6 +73,38 @@ pub(crate) struct Context {
 /// Whether a text has an expression in it.
 pub(crate) fn has_expression(text: &str) -> bool {
     text.contains("${{")
+}
+
+/// Whether a key or its value has one anywhere.
+pub(crate) fn has_expression_in(key: &str, node: &Node) -> bool {
+    has_expression(key)
+        || match &node.value {
+            Value::String(text) => has_expression(text),
+            Value::Array(items) => items.iter().any(|item| has_expression_in("", item)),
+            Value::Table(table) => table_has_expression(table),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Marked(_) => false,
+        }
+}
+
+/// Whether any key or value of a table has one.
+pub(crate) fn table_has_expression(table: &Table) -> bool {
+    table
+        .iter()
+        .any(|(key, entry)| has_expression_in(key, &entry.node))
+}
+
+/// The variable that a text is, and nothing else: `vars.tag` of `${{ vars.tag }}`.
+pub(crate) fn only_variable(text: &str) -> Option<&str> {
+    let path = text.strip_prefix("${{")?.strip_suffix("}}")?.trim();
+    let is_name = |part: &str| {
+        part.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    path.split('.').all(is_name).then_some(path)
 }
 
 impl Context {

@@ -7,6 +7,7 @@ pub(crate) mod expression;
 mod images;
 pub(crate) mod include;
 pub(crate) mod shorthand;
+pub(crate) mod variables;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -28,6 +29,7 @@ pub use images::PolicyTest;
 use include::Including;
 pub use include::{Included, Includes};
 use shorthand::{Filling, split_key};
+use variables::{Place, Variables};
 
 /// The resources of every cluster.
 #[derive(Debug, Clone)]
@@ -239,7 +241,7 @@ impl<'a, 'd> Expanding<'a, 'd> {
             expressions,
             overrides,
             used_overrides: vec![false; resolved.overrides.len()],
-            used_vars: Vec::new(),
+            used_vars: resolved.used_vars.clone(),
             variants: Vec::new(),
             toml: resolved.file.file,
         }
@@ -284,137 +286,42 @@ impl<'a, 'd> Expanding<'a, 'd> {
 
     /// The names that expressions can use in a cluster.
     fn context(&mut self, cluster: &Cluster) -> Context {
-        let text = |value: &str| Node::new(value, Span::BUILT_IN);
         let settings = &self.resolved.settings;
-        let mut context = Context::default();
-        let mut own = Table::new();
-        own.set(
-            "name",
-            Node::new(cluster.name.value.as_str(), cluster.name.span),
-        );
-        if let Some(name) = &cluster.context {
-            own.set("context", Node::new(name.value.as_str(), name.span));
-        }
-        let groups: Vec<Node> = cluster
-            .groups
-            .iter()
-            .map(|at| text(&settings.groups[*at].name.value))
-            .collect();
-        own.set("groups", Node::new(groups, Span::BUILT_IN));
-        context.set("cluster", Node::new(own, cluster.span));
-        let mut repo = Table::new();
-        if let Some(url) = &settings.repo.url {
-            repo.set("url", text(&url.value));
-        }
-        repo.set("branch", text(&settings.repo.branch));
-        repo.set("name", text(&settings.repo.name));
-        repo.set("namespace", text(&settings.repo.namespace));
-        context.set("repo", Node::new(repo, settings.repo.span));
+        let text = |value: &str| Node::new(value, Span::BUILT_IN);
+        // Their own expressions are evaluated already.
         let mut flux = Table::new();
         flux.set("version", text(&cluster.flux.version.value));
         flux.set("namespace", text(&cluster.flux.namespace));
-        context.set("flux", Node::new(flux, Span::BUILT_IN));
-        let vars = self.vars(cluster, &mut context);
-        context.set("vars", Node::new(vars, cluster.span));
-        context
-    }
-
-    /// A cluster's variables without expressions; one may use others.
-    fn vars(&mut self, cluster: &Cluster, context: &mut Context) -> Table {
-        let mut waiting: Vec<(&str, &Entry, Vec<String>)> = Vec::new();
-        for (key, entry) in cluster.vars.iter() {
-            let mut uses = Vec::new();
-            self.expressions.uses_in_text(key, &mut uses);
-            self.expressions.uses(&entry.node, &mut uses);
-            self.used_vars.extend(uses.iter().cloned());
-            waiting.push((key, entry, uses));
+        let mut variables = Variables::of(
+            Place {
+                name: &cluster.name,
+                context: cluster.context.as_ref(),
+                groups: cluster
+                    .groups
+                    .iter()
+                    .map(|at| settings.groups[*at].name.value.as_str())
+                    .collect(),
+                span: cluster.span,
+            },
+            &settings.repo,
+        );
+        variables.evaluate(&cluster.vars, &flux, self.expressions);
+        self.used_vars.append(&mut variables.used);
+        for (place, fault) in variables.faults {
+            self.report(vec![fault], place, &cluster.name.value, None);
         }
-        if waiting.iter().all(|(_, _, uses)| uses.is_empty()) {
-            return cluster.vars.clone();
-        }
-        let name = cluster.name.value.as_str();
-        let mut done = Table::new();
-        while !waiting.is_empty() {
-            let blocked = |uses: &[String]| {
-                let all = uses.iter().any(|path| path == "vars");
-                uses.iter()
-                    .filter_map(|path| path.strip_prefix("vars.").map(first_key))
-                    .find(|used| waiting.iter().any(|(key, ..)| key == used))
-                    .map(str::to_owned)
-                    .or_else(|| all.then(|| "vars".to_owned()))
-            };
-            let is_ready: Vec<bool> = waiting
-                .iter()
-                .map(|(_, _, uses)| blocked(uses).is_none())
-                .collect();
-            if !is_ready.contains(&true) {
-                for (key, entry, uses) in &waiting {
-                    let by = blocked(uses).unwrap_or_default();
-                    let (message, help) = match by.as_str() {
-                        by if by == *key => (
-                            format!("`vars.{key}` is made of itself"),
-                            "write its value out".to_owned(),
-                        ),
-                        "vars" => (
-                            format!("`vars.{key}` uses all of `vars`"),
-                            "name the variable that is meant: `vars.NAME`".to_owned(),
-                        ),
-                        by => (
-                            format!("`vars.{key}` waits for `vars.{by}`, which waits for it"),
-                            "give one of them a value without the other".to_owned(),
-                        ),
-                    };
-                    let fault = Fault {
-                        span: entry.node.span,
-                        message,
-                        help: Some(help),
-                        unknown: None,
-                    };
-                    self.report(vec![fault], "vars", name, None);
-                    done.insert(*key, (*entry).clone());
-                }
-                return done;
-            }
-            let mut rest = Vec::new();
-            let mut ready = Table::new();
-            for (one, is_ready) in waiting.into_iter().zip(is_ready) {
-                match is_ready {
-                    true => {
-                        ready.insert(one.0, one.1.clone());
-                    }
-                    false => rest.push(one),
-                }
-            }
-            waiting = rest;
-            let mut faults = Vec::new();
-            let ready = self.expressions.expand_table(&ready, context, &mut faults);
-            self.report(faults, "vars", name, None);
-            for (key, entry) in ready {
-                done.insert(key, entry);
-            }
-            context.set("vars", Node::new(done.clone(), cluster.span));
-        }
-        done
+        variables.context
     }
 
     fn report(&mut self, faults: Vec<Fault>, place: &str, cluster: &str, inputs: Option<&Node>) {
         for fault in faults {
-            let code = if fault.unknown.is_some() {
-                "unknown-variable"
-            } else {
-                "expression"
-            };
-            let mut diagnostic = Diagnostic::error(code, fault.message)
-                .at(fault.span, format!("in `{place}`"))
-                .in_cluster(cluster);
             let is_of_inputs = fault
                 .unknown
+                .as_ref()
                 .is_some_and(|unknown| unknown.split('.').next() == Some("inputs"));
+            let mut diagnostic = fault.told(place, cluster);
             if let Some(inputs) = inputs.filter(|_| is_of_inputs) {
                 diagnostic = diagnostic.at(inputs.span, "with this entry of `inputs`");
-            }
-            if let Some(help) = fault.help {
-                diagnostic = diagnostic.with_help(help);
             }
             self.diagnostics.push(diagnostic);
         }
@@ -960,11 +867,6 @@ fn kind_needs(kind: &KindSchema, span: Span, cluster: &Cluster) -> Diagnostic {
     .at(version.span, "pinned here")
     .in_cluster(cluster.name.value.as_str())
     .with_help("raise `flux.version`, or keep the resource out of the cluster with `clusters`")
-}
-
-/// `a` of `a.b.c`.
-fn first_key(path: &str) -> &str {
-    path.split('.').next().unwrap_or(path)
 }
 
 /// Whether `{ file = … }` stands anywhere in a table.

@@ -1,14 +1,16 @@
 //! `[clusters]`, `[groups]` and `[vars]`: which clusters there are and what each is given.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::merge::{conflicts, merge};
 use super::sections;
 use super::selection::find;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::expand::expression::{Expressions, table_has_expression};
+use crate::expand::variables::{Place, Variables};
 use crate::node::{Node, Table, Value};
 use crate::settings::fields::{Fields, wrong_type};
-use crate::settings::{Cluster, Flux, Group};
+use crate::settings::{Cluster, Flux, Group, Repo};
 use crate::source::{Span, Spanned};
 
 /// The longest cluster name, in bytes: it is a folder's name.
@@ -20,10 +22,12 @@ pub(super) struct Clusters {
     pub vars: Option<Node>,
     /// Per group, whether anything asks for it.
     pub used_groups: Vec<bool>,
+    /// The variables that expressions of `[flux]` use, dotted.
+    pub used_vars: Vec<String>,
 }
 
 /// Reads clusters and groups, and what groups and clusters lay over `[flux]` and `[vars]`.
-pub(super) fn read(root: &Table, diagnostics: &mut Diagnostics) -> Clusters {
+pub(super) fn read(root: &Table, repo: &Repo, diagnostics: &mut Diagnostics) -> Clusters {
     let mut fields = Fields::new(root, "", diagnostics);
     let flux_base = fields.table("flux").map(|(table, _)| table);
     let vars_base = fields.table("vars");
@@ -89,6 +93,8 @@ pub(super) fn read(root: &Table, diagnostics: &mut Diagnostics) -> Clusters {
         used_groups[at] = table.contains("vars") || table.contains("flux");
     }
     let mut read_flux: HashMap<Vec<usize>, Flux> = HashMap::new();
+    let mut expressions = Expressions::new();
+    let mut used_vars = BTreeSet::new();
     let mut clusters = Vec::with_capacity(names.len());
     for ((name, key, table, span), members) in names.into_iter().zip(members) {
         let mut fields = Fields::new(table, format!("clusters.{name}"), diagnostics);
@@ -111,11 +117,28 @@ pub(super) fn read(root: &Table, diagnostics: &mut Diagnostics) -> Clusters {
         let flux = match read_flux.get(&with_flux) {
             Some(flux) if !table.contains("flux") => flux.clone(),
             _ => {
-                let flux = Flux::read(&layered("flux", diagnostics), diagnostics);
-                if !table.contains("flux") {
-                    read_flux.insert(with_flux, flux.clone());
+                let merged = layered("flux", diagnostics);
+                if table_has_expression(&merged) {
+                    let place = Place {
+                        name: &Spanned::new(name.to_owned(), key),
+                        context: context.as_ref(),
+                        groups: members
+                            .iter()
+                            .map(|at| groups[*at].0.name.value.as_str())
+                            .collect(),
+                        span,
+                    };
+                    let mut variables = Variables::of(place, repo);
+                    let flux = variables.flux(&vars, &merged, &mut expressions, diagnostics);
+                    used_vars.extend(variables.used);
+                    flux
+                } else {
+                    let flux = Flux::read(&merged, diagnostics);
+                    if !table.contains("flux") {
+                        read_flux.insert(with_flux, flux.clone());
+                    }
+                    flux
                 }
-                flux
             }
         };
         clusters.push(Cluster {
@@ -127,7 +150,8 @@ pub(super) fn read(root: &Table, diagnostics: &mut Diagnostics) -> Clusters {
             span,
         });
     }
-    if let Some(flux) = flux_base.filter(|_| clusters.is_empty()) {
+    let is_plain = |flux: &&Table| clusters.is_empty() && !table_has_expression(flux);
+    if let Some(flux) = flux_base.filter(is_plain) {
         // Nobody else would read it, and its faults are faults all the same.
         Flux::read(flux, diagnostics);
     }
@@ -136,6 +160,7 @@ pub(super) fn read(root: &Table, diagnostics: &mut Diagnostics) -> Clusters {
         groups: groups.into_iter().map(|(group, _)| group).collect(),
         vars: vars_base.map(|(table, span)| Node::new(Value::Table(table.clone()), span)),
         used_groups,
+        used_vars: used_vars.into_iter().collect(),
     }
 }
 

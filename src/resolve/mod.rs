@@ -31,6 +31,8 @@ pub struct Resolved {
     pub settings: Settings,
     pub drafts: Vec<Draft>,
     pub overrides: Vec<Override>,
+    /// The variables that expressions of `[flux]` use, dotted.
+    pub used_vars: Vec<String>,
     /// The start of the TOML file, for faults of the whole project.
     pub file: Span,
 }
@@ -97,7 +99,8 @@ pub fn resolve(document: &Document, diagnostics: &mut Diagnostics) -> Resolved {
         groups,
         vars,
         mut used_groups,
-    } = clusters::read(root, diagnostics);
+        used_vars,
+    } = clusters::read(root, &repo, diagnostics);
     if clusters.is_empty() && !root.contains("clusters") {
         diagnostics.push(
             Diagnostic::error("no-clusters", "no cluster is defined")
@@ -160,6 +163,7 @@ pub fn resolve(document: &Document, diagnostics: &mut Diagnostics) -> Resolved {
         settings,
         drafts,
         overrides,
+        used_vars,
         file: Span::new(document.file, 0..0),
     }
 }
@@ -167,7 +171,7 @@ pub fn resolve(document: &Document, diagnostics: &mut Diagnostics) -> Resolved {
 /// Expressions where none are evaluated: they would be written as they stand.
 fn unevaluated(root: &Table, diagnostics: &mut Diagnostics) {
     let mut found = Vec::new();
-    for key in ["repo", "flux", "layout", "templates", "external", "diff"] {
+    for key in ["repo", "layout", "templates", "external", "diff"] {
         if let Some(node) = root.get(key) {
             expressions(node, key, &mut found);
         }
@@ -175,7 +179,7 @@ fn unevaluated(root: &Table, diagnostics: &mut Diagnostics) {
     for holder in ["groups", "clusters"] {
         let tables = root.get(holder).and_then(Node::as_table);
         for (name, entry) in tables.into_iter().flat_map(Table::iter) {
-            for key in ["flux", "context", "clusters"] {
+            for key in ["context", "clusters"] {
                 if let Some(node) = entry.node.get(key) {
                     expressions(node, &format!("{holder}.{name}.{key}"), &mut found);
                 }
@@ -189,10 +193,7 @@ fn unevaluated(root: &Table, diagnostics: &mut Diagnostics) {
                 format!("`${{{{ … }}}}` is not evaluated in `{place}`"),
             )
             .at(span, "")
-            .with_help(match place.contains("flux") {
-                true => "write the value out; one that differs goes to `[clusters.NAME.flux]`",
-                false => "write the value out",
-            }),
+            .with_help("write the value out"),
         );
     }
 }
@@ -204,8 +205,7 @@ fn expressions(node: &Node, place: &str, found: &mut Vec<(String, Span)>) {
             .iter()
             .for_each(|item| expressions(item, place, found)),
         Value::Table(table) => {
-            // Patches are texts of other languages.
-            for (key, entry) in table.iter().filter(|(key, _)| *key != "patches") {
+            for (key, entry) in table.iter() {
                 expressions(&entry.node, &format!("{place}.{key}"), found);
             }
         }

@@ -21,6 +21,9 @@ pub fn editor_schema() -> Value {
     let own_keys = take(root, "x-own-keys");
     let mut own_keys_of = take(root, "x-own-keys-of");
     let mut definitions = take(root, "definitions");
+    if let Some(flux) = definitions.get_mut("flux") {
+        computable(flux);
+    }
 
     let registry = Registry::get();
     let mut sections: Vec<&str> = registry.sections();
@@ -53,6 +56,35 @@ pub fn editor_schema_text() -> String {
     let mut text = format!("{:#}", editor_schema());
     text.push('\n');
     text
+}
+
+/// Lets expressions stand where a setting's own shape has no room for them.
+fn computable(schema: &mut Value) {
+    let Some(map) = schema.as_object_mut() else {
+        return;
+    };
+    if let Some(properties) = map.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.values_mut().for_each(computable);
+        return;
+    }
+    let is_text = map.get("type") == Some(&json!("string")) && !map.contains_key("enum");
+    if is_text {
+        if let Some(Value::String(pattern)) = map.get_mut("pattern") {
+            *pattern = format!("{pattern}|{EXPRESSION}");
+        }
+        return;
+    }
+    let shape = ["type", "enum", "items", "$ref"]
+        .into_iter()
+        .filter_map(|key| Some((key.to_owned(), map.shift_remove(key)?)));
+    let mut shape: Map<String, Value> = shape.collect();
+    if let Some(items) = shape.get_mut("items") {
+        computable(items);
+    }
+    map.insert(
+        "anyOf".to_owned(),
+        json!([shape, { "$ref": "#/definitions/computed" }]),
+    );
 }
 
 /// Puts sections and specs where `settings.json` asks for them.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use semver::Version;
 use toml_edit::{DocumentMut, InlineTable, Item, TableLike, Value as TomlValue};
 
+use crate::expand::expression::{has_expression, only_variable};
 use crate::node::{Node, Table, Value};
 use crate::settings::{Cluster, Settings};
 use crate::source::Span;
@@ -37,7 +38,7 @@ pub(crate) fn choose(
     let to = to.to_string();
     let mut by_place: BTreeMap<Span, Vec<usize>> = BTreeMap::new();
     for (at, cluster) in settings.clusters.iter().enumerate() {
-        let place = cluster.flux.version.span;
+        let place = place_of(cluster, settings, root);
         by_place.entry(place).or_default().push(at);
     }
     let mut pins = Vec::new();
@@ -52,7 +53,7 @@ pub(crate) fn choose(
             continue;
         }
         let keys = keys_of(place, settings, root);
-        let is_project = keys.len() == 2;
+        let is_project = keys == ["flux", "version"];
         if rising.len() == decided.len() {
             pins.push(Pin {
                 keys,
@@ -102,24 +103,53 @@ fn owned<const N: usize>(keys: [&str; N]) -> Vec<String> {
     keys.map(str::to_owned).to_vec()
 }
 
+/// Where a cluster's version stands: in `[flux]`, or in the one variable that `[flux]` names.
+fn place_of(cluster: &Cluster, settings: &Settings, root: &Table) -> Span {
+    let place = cluster.flux.version.span;
+    let keys = keys_of(place, settings, root);
+    let text = at(root, &keys).and_then(Node::as_str).unwrap_or_default();
+    let variable = only_variable(text).and_then(|path| path.strip_prefix("vars."));
+    let value = variable.and_then(|name| cluster.vars.get(name));
+    let value = value.filter(|node| node.as_str().is_some_and(|text| !has_expression(text)));
+    value.map_or(place, |node| node.span)
+}
+
+fn at<'n>(root: &'n Table, keys: &[String]) -> Option<&'n Node> {
+    let (first, rest) = keys.split_first()?;
+    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+    root.get(first)?.at(&rest)
+}
+
+/// The place of the first version that is computed, where no other can be written.
+pub(crate) fn computed(pins: &[Pin], root: &Table) -> Option<Span> {
+    let standing = |pin: &&Pin| pin.standing.is_some();
+    pins.iter().filter(standing).find_map(|pin| {
+        let node = at(root, &pin.keys)?;
+        has_expression(node.as_str()?).then_some(node.span)
+    })
+}
+
 /// The keys to the value at a place.
 fn keys_of(place: Span, settings: &Settings, root: &Table) -> Vec<String> {
-    let holders = settings
-        .groups
-        .iter()
-        .map(|group| ("groups", group.name.value.as_str()))
-        .chain(
-            settings
-                .clusters
-                .iter()
-                .map(|cluster| ("clusters", cluster.name.value.as_str())),
-        );
-    for (section, name) in holders {
-        let version = root
-            .get(section)
-            .and_then(|holders| holders.at(&[name, "flux", "version"]));
-        if version.is_some_and(|node| node.span == place) && !place.is_built_in() {
-            return owned([section, name, "flux", "version"]);
+    let groups = settings.groups.iter().map(|group| &group.name.value);
+    let clusters = settings.clusters.iter().map(|cluster| &cluster.name.value);
+    let holders = groups
+        .map(|name| vec!["groups", name.as_str()])
+        .chain(clusters.map(|name| vec!["clusters", name.as_str()]))
+        .chain([Vec::new()]);
+    for holder in holders.filter(|_| !place.is_built_in()) {
+        let owned = |keys: &[&str]| -> Vec<String> {
+            let keys = holder.iter().chain(keys);
+            keys.map(|key| (*key).to_owned()).collect()
+        };
+        let version = owned(&["flux", "version"]);
+        if at(root, &version).is_some_and(|node| node.span == place) {
+            return version;
+        }
+        let vars = at(root, &owned(&["vars"])).and_then(Node::as_table);
+        let mut vars = vars.into_iter().flat_map(Table::iter);
+        if let Some((name, _)) = vars.find(|(_, entry)| entry.node.span == place) {
+            return owned(&["vars", name]);
         }
     }
     owned(["flux", "version"])
@@ -360,6 +390,29 @@ mod tests {
             let text = format!("{head}{cluster}{rest}");
             assert_eq!(raised(&text, &["a"]), format!("{head}{expected}{rest}"));
         }
+    }
+
+    #[test]
+    fn a_version_that_is_a_variable_is_raised_where_the_variable_stands() {
+        let text = "\
+[vars]
+flux = \"2.8.8\"
+[flux]
+version = \"${{ vars.flux }}\"
+[clusters.a]
+[clusters.b]
+vars.flux = \"2.7.5\"
+";
+        assert_eq!(
+            raised(text, &[]),
+            text.replace("2.8.8", "2.9.4").replace("2.7.5", "2.9.4")
+        );
+        assert_eq!(raised(text, &["b"]), text.replace("2.7.5", "2.9.4"));
+        let text = text.replace("vars.flux = \"2.7.5\"\n", "");
+        assert_eq!(
+            raised(&text, &["b"]),
+            format!("{text}flux.version = \"2.9.4\"\n")
+        );
     }
 
     #[test]
