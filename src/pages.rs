@@ -133,12 +133,21 @@ See <https://github.com/fluxcd/flux2/discussions/5572>.",
     ),
     of_stage(
         "flux-release",
-        "the manifests of a release of Flux cannot be had",
+        "`flux.distribution` or `flux.version` names no release of Flux",
         "\
 With `flux.install = \"release\"` the tree holds the install manifest of Flux, made from the release
-that `flux.distribution` and `flux.version` name. `fluxgen lock` fetches the release, checks it and
-records it in fluxgen.lock; `fluxgen build` does so where it may. `check` and `diff` never use the
-network: the release is in the cache, or the committed manifest is the one that the lock records.",
+that `flux.distribution` and `flux.version` name: an https address, or a local archive, folder or
+finished manifest. What they name is none of these, or the release lacks a component that is asked for.",
+    ),
+    of_stage(
+        "flux-release-unavailable",
+        "the manifests of a release of Flux cannot be had",
+        "\
+`fluxgen lock` fetches the release, checks it and records it in fluxgen.lock; `fluxgen build` does so
+where it may. The download failed, its bytes are not those that the lock records, or this run may not
+download. `check` and `diff` never use the network: the release is in the cache, or the committed
+manifest is the one that the lock records. No change of the TOML file is called for, so that a command
+that ends with this exits with 2.",
     ),
     of_stage(
         "flux-sync",

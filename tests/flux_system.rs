@@ -267,7 +267,7 @@ fn a_fault_is_told_once() {
 #[test]
 fn a_missing_release_is_said_by_check_without_the_network() {
     let scene = Scene::new(&project(""));
-    let (_, err) = scene.expect(1, &["check"]);
+    let (_, err) = scene.expect(2, &["check"]);
     assert!(
         err.contains("the release of Flux 2.9.4 is not at hand"),
         "{err}"

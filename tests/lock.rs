@@ -102,7 +102,7 @@ fn a_committed_tree_needs_neither_cache_nor_network_and_lock_fills_the_cache_aga
     // Somebody's edit of the committed manifest is not taken for Flux's.
     let text = scene.read(COMPONENTS);
     scene.write(COMPONENTS, &text.replace("replicas: 1", "replicas: 3"));
-    let (_, err) = scene.expect(1, &["build", "--offline"]);
+    let (_, err) = scene.expect(2, &["build", "--offline"]);
     assert!(
         err.contains("is not at hand, and this run may not download it"),
         "{err}"
@@ -130,7 +130,7 @@ fn what_a_mirror_serves_anew_is_refused_until_the_lock_is_updated() {
         "fluxgen.toml",
         &scene.read("fluxgen.toml").replace("\"debug\"", "\"error\""),
     );
-    let (_, err) = scene.expect(1, &["build"]);
+    let (_, err) = scene.expect(2, &["build"]);
     assert!(err.contains("the lock says"), "{err}");
     assert_eq!(
         (scene.read("fluxgen.lock"), scene.read(COMPONENTS)),
@@ -168,7 +168,7 @@ fn locked_and_offline_refuse_what_is_not_there_and_write_nothing() {
         assert!(err.contains(said), "{err}");
         assert!(err.contains("fluxgen.toml:"), "{err}");
     }
-    let (_, err) = scene.expect(1, &["build", "--locked"]);
+    let (_, err) = scene.expect(2, &["build", "--locked"]);
     assert!(err.contains("--locked forbids"), "{err}");
     assert_eq!(server.requests(), 0);
     assert!(!scene.exists("fluxgen.lock") && !scene.exists("clusters"));
@@ -246,7 +246,7 @@ fn a_local_archive_is_held_to_the_lock_and_the_tree_stands_for_it() {
     // Another archive in its place.
     fs_err::write(&path, archive_with(&[("x.yaml", "a: 1\n")])).expect("written");
     scene.write("fluxgen.toml", &text.replace("\"debug\"", "\"error\""));
-    let (_, err) = scene.expect(1, &["build"]);
+    let (_, err) = scene.expect(2, &["build"]);
     assert!(err.contains("`vendor/flux-2.9.4.tar.gz` has"), "{err}");
     assert!(err.contains("the lock says"), "{err}");
     assert_eq!(scene.read(COMPONENTS), tree);
@@ -319,12 +319,11 @@ fn a_release_that_is_refused_leaves_nothing_behind() {
     ] {
         server.set(PATH, reply);
         for command in ["lock", "build"] {
-            let code = if command == "lock" { 2 } else { 1 };
-            let (out, err) = scene.expect(code, &[command]);
+            let (out, err) = scene.expect(2, &[command]);
             assert_eq!(out, "");
             assert!(err.contains(said), "{said}: {err}");
             assert!(
-                err.contains("error[flux-release]") && err.contains("help:"),
+                err.contains("error[flux-release-unavailable]") && err.contains("help:"),
                 "{err}"
             );
         }

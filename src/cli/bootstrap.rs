@@ -26,7 +26,7 @@ Tokens come from GITHUB_TOKEN, GITLAB_TOKEN, GITEA_TOKEN, BITBUCKET_TOKEN or, fo
 GIT_PASSWORD with GIT_USERNAME; or else from git's credential helpers. The login of `flux.imagePullSecret` comes from \
 FLUXGEN_REGISTRY_USERNAME and FLUXGEN_REGISTRY_PASSWORD.
 
-Exits with 1 if a --dry-run found something to do, with 2 if a step failed.
+Exits with 1 if a --dry-run found something to do, with 2 if a step failed or a release could not be had.
 
 There is no --uninstall: run `flux uninstall`, delete the deploy key, and take the cluster out of the TOML file \
 (README, \"Taking Flux away\").
@@ -115,9 +115,10 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
     let plan = project.plan(&[], &mut diagnostics);
     let has_errors = diagnostics.has_errors();
-    tell(&diagnostics.into_sorted(), &project.sources);
+    let found = diagnostics.into_sorted();
+    tell(&found, &project.sources);
     let Some(plan) = plan.filter(|_| !has_errors) else {
-        return Ok(Status::Found);
+        return Ok(Status::of_errors(&found));
     };
     releases.check_locked().map_err(super::refusal)?;
 

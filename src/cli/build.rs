@@ -87,9 +87,10 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     crate::image::scan::scan(&mut project, &mut kept);
     kept.retain(|found| found.code == "image-tag-not-of-policy");
     diagnostics.extend(kept.into_sorted());
-    tell(&diagnostics.into_sorted(), &project.sources);
+    let found = diagnostics.into_sorted();
+    tell(&found, &project.sources);
     let Some(plan) = plan.filter(|_| !has_errors) else {
-        return Ok(Status::Found);
+        return Ok(Status::of_errors(&found));
     };
     if args.cluster.is_empty() {
         releases.prune();

@@ -75,7 +75,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     args.output
         .write(&report, &found, &project.sources, false)?;
     Ok(if has_errors {
-        Status::Found
+        Status::of_errors(&found)
     } else {
         Status::Done
     })

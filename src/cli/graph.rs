@@ -48,12 +48,13 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let mut project = place.open(&args.cluster)?;
     let diagnostics = std::mem::take(&mut project.diagnostics);
     let has_errors = diagnostics.has_errors();
+    let found = diagnostics.into_sorted();
     if has_errors {
-        tell(&diagnostics.into_sorted(), &project.sources);
+        tell(&found, &project.sources);
     }
     let graph = project.built.as_ref().and_then(|built| built.graph());
     let Some(graph) = graph else {
-        return Ok(Status::Found);
+        return Ok(Status::of_errors(&found));
     };
     let graphs = pictures(graph, &args.cluster);
     print(&match args.format {
@@ -68,7 +69,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         }
     })?;
     Ok(match has_errors {
-        true => Status::Found,
+        true => Status::of_errors(&found),
         false => Status::Done,
     })
 }

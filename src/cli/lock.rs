@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use anyhow::bail;
-
 use super::{Place, Status, print, tell};
 use crate::diagnostic::Diagnostics;
 use crate::diagnostic::render::counted;
@@ -66,14 +64,16 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         }
     }
     let has_errors = diagnostics.has_errors();
-    tell(&diagnostics.into_sorted(), &sources);
+    let found = diagnostics.into_sorted();
+    tell(&found, &sources);
     if is_faulty {
         return Ok(Status::Found);
     }
     let name = releases.lock_file().file_name().unwrap_or_default();
     let name = name.to_owned();
     if has_errors {
-        bail!("{name} is left as it was");
+        eprintln!("error: {name} is left as it was");
+        return Ok(Status::of_errors(&found));
     }
     releases.prune();
     let out = report(&releases);

@@ -29,10 +29,10 @@ use anyhow::Context as _;
 use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand, ValueHint};
 
-use crate::diagnostic::Diagnostic;
 use crate::diagnostic::render;
 use crate::files::folder_of;
 use crate::install::{InstallError, Mode, Releases};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::project::{self, Project};
 use crate::repository::{Repository, RepositoryError};
 use crate::source::Sources;
@@ -107,6 +107,21 @@ enum Status {
     Found,
 }
 
+    /// The faults are told, and they are of what the run needed, not of the TOML file.
+    Failed,
+}
+
+impl Status {
+    /// How a run ends that these errors stopped.
+    fn of_errors(found: &[Diagnostic]) -> Self {
+        let is_failed = |it: &Diagnostic| {
+            it.severity == Severity::Error && it.code == crate::install::folder::UNAVAILABLE
+        };
+        match found.iter().any(is_failed) {
+            true => Self::Failed,
+            false => Self::Found,
+        }
+    }
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -133,6 +148,7 @@ pub fn run() -> ExitCode {
         Ok(Status::Found) => ExitCode::from(1),
         Err(error) => {
             // A reader that has seen enough, as `head` has, is no failure.
+        Ok(Status::Failed) => ExitCode::from(2),
             let is_closed_pipe = error.chain().any(|cause| {
                 cause
                     .downcast_ref::<std::io::Error>()

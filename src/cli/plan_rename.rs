@@ -57,7 +57,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
             let found = std::mem::take(&mut project.diagnostics).into_sorted();
             tell(&found, &project.sources);
             eprintln!("{name} does not compile: nothing can be planned");
-            return Ok(Status::Found);
+            return Ok(Status::of_errors(&found));
         }
     }
     let renamed = renames(&base, &head);

@@ -74,6 +74,34 @@ impl InstallError {
         }
     }
 
+    /// Whether the release could not be had, which no change of the TOML file mends: a download
+    /// that failed, bytes that are not those of the lock, what `--offline` or `--locked` forbids.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Option(_)
+            | Self::MissingComponent { .. }
+            | Self::NotHttps { .. }
+            | Self::Local { .. }
+            | Self::Manifest { .. } => false,
+            Self::Shape { .. }
+            | Self::Yaml { .. }
+            | Self::InsecureRedirect { .. }
+            | Self::TooManyRedirects { .. }
+            | Self::Status { .. }
+            | Self::Download { .. }
+            | Self::DownloadTooLarge { .. }
+            | Self::Digest { .. }
+            | Self::Size { .. }
+            | Self::Archive { .. }
+            | Self::Offline { .. }
+            | Self::NotLocked { .. }
+            | Self::LockChanges { .. }
+            | Self::Lock { .. }
+            | Self::NoCache
+            | Self::Io { .. } => true,
+        }
+    }
+
     /// What to do about it, in the imperative.
     pub fn help(&self) -> String {
         let text = match self {

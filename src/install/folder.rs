@@ -23,6 +23,9 @@ pub(crate) const SYNC_FILE: &str = "gotk-sync.yaml";
 pub(crate) const KUSTOMIZATION_FILE: &str = "kustomization.yaml";
 pub(crate) const INSTANCE_FILE: &str = "flux-instance.yaml";
 
+/// A release that could not be had: the run could not do its work, whatever the TOML file says.
+pub(crate) const UNAVAILABLE: &str = "flux-release-unavailable";
+
 /// All files that the folder may hold of ours.
 const FILES: [&str; 4] = [
     COMPONENTS_FILE,
@@ -220,7 +223,11 @@ pub(crate) fn missing(
 
 /// Why a cluster has no install manifest, at the places that say which one it is.
 pub(crate) fn refused(cluster: &Cluster, refusal: Refusal) -> Diagnostic {
-    let mut diagnostic = Diagnostic::error("flux-release", refusal.message);
+    let code = match refusal.is_unavailable {
+        true => UNAVAILABLE,
+        false => "flux-release",
+    };
+    let mut diagnostic = Diagnostic::error(code, refusal.message);
     if let Some(distribution) = &cluster.flux.distribution {
         diagnostic = diagnostic.at(distribution.span, "");
     }

@@ -52,6 +52,8 @@ pub struct Refusal {
     pub message: String,
     pub help: String,
 }
+    /// It could not be had; otherwise the TOML file asks for what there is not.
+    pub is_unavailable: bool,
 
 impl From<InstallError> for Refusal {
     fn from(error: InstallError) -> Self {
@@ -59,6 +61,7 @@ impl From<InstallError> for Refusal {
             message: error.to_string(),
             help: error.help(),
         }
+            is_unavailable: error.is_unavailable(),
     }
 }
 

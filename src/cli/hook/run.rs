@@ -34,9 +34,10 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     crate::image::scan::scan(&mut project, &mut diagnostics);
     diagnostics.extend(check::renamed_in_one_step(&project)?);
     let has_errors = diagnostics.has_errors();
-    tell(&diagnostics.into_sorted(), &project.sources);
+    let found = diagnostics.into_sorted();
+    tell(&found, &project.sources);
     let Some(plan) = plan.filter(|_| !has_errors) else {
-        return Ok(Status::Found);
+        return Ok(Status::of_errors(&found));
     };
     if plan.is_empty() {
         return Ok(Status::Done);

@@ -60,9 +60,10 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
     let plan = project.plan(&[], &mut diagnostics);
     let has_errors = diagnostics.has_errors();
-    tell(&diagnostics.into_sorted(), &project.sources);
+    let found = diagnostics.into_sorted();
+    tell(&found, &project.sources);
     let Some(plan) = plan.filter(|_| !has_errors) else {
-        return Ok(Status::Found);
+        return Ok(Status::of_errors(&found));
     };
     plan.carry_out(&project.root)?;
     print(&out)?;
