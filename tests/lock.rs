@@ -2,6 +2,13 @@
 
 mod flux;
 
+#[path = "flux/terminal.rs"]
+mod terminal;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::sync::mpsc::{Sender, channel};
+
 use flux::server::{Reply, Server, ok, redirect};
 use flux::{Scene, archive, archive_with};
 
@@ -428,4 +435,119 @@ fn faults_of_the_toml_file_are_told_before_anything_is_fetched() {
     scene.write("fluxgen.lock", "version = 9\n");
     let (_, err) = scene.expect(2, &["lock"]);
     assert!(err.contains("its form is 9; this fluxgen reads 1"), "{err}");
+}
+
+/// A server that sends half of the release, and the rest when it is told to.
+fn slow_server() -> (String, Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    let (go_on, told) = channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a request");
+        let reader = BufReader::new(stream.try_clone().expect("a second handle"));
+        for line in reader.lines() {
+            if line.expect("a line").is_empty() {
+                break;
+            }
+        }
+        let body = archive();
+        let (first, second) = body.split_at(body.len() / 2);
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        stream.write_all(first).expect("sent");
+        told.recv().ok();
+        stream.write_all(second).expect("sent");
+    });
+    (base, go_on)
+}
+
+fn slow_scene() -> (Scene, Sender<()>) {
+    let server = Server::start();
+    let scene = scene(&server);
+    let (base, go_on) = slow_server();
+    let text = scene.read("fluxgen.toml").replace(&server.base, &base);
+    scene.write("fluxgen.toml", &text);
+    (scene, go_on)
+}
+
+#[test]
+fn a_download_that_takes_a_while_is_shown_on_a_terminal_and_taken_away() {
+    for command in ["lock", "build"] {
+        let (scene, go_on) = slow_scene();
+        let mut command = scene.command(&[command]);
+        command.env("TERM", "xterm").env("NO_COLOR", "1");
+        let (child, mut screen) = terminal::start(&mut command);
+        screen.wait_for(PATH);
+        screen.wait_for(" of ");
+        go_on.send(()).expect("it waits");
+        let shown = screen.rest();
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{shown}");
+        assert!(shown.contains("[="), "{shown}");
+        // The line is taken back: nothing is left after the last return.
+        let last = shown.rsplit('\r').next().unwrap_or_default();
+        assert_eq!(last.replace("\u{1b}[2K", "").trim(), "", "{shown:?}");
+        assert!(!shown.contains("\u{1b}[3"), "no colour: {shown:?}");
+        let out = String::from_utf8_lossy(&output.stdout);
+        assert!(!out.contains("[="), "{out}");
+    }
+}
+
+#[test]
+fn a_download_is_not_shown_where_nobody_can_watch() {
+    let wait = std::time::Duration::from_millis(700);
+    // A log.
+    let (scene, go_on) = slow_scene();
+    let teller = std::thread::spawn(move || {
+        std::thread::sleep(wait);
+        go_on.send(()).ok();
+    });
+    let (_, err) = scene.expect(0, &["lock"]);
+    teller.join().expect("told");
+    assert_eq!(err, "");
+    // A terminal that cannot take a line back.
+    let (scene, go_on) = slow_scene();
+    let (child, screen) = terminal::start(scene.command(&["lock"]).env("TERM", "dumb"));
+    std::thread::sleep(wait);
+    go_on.send(()).expect("it waits");
+    assert_eq!(screen.rest(), "");
+    assert!(child.wait_with_output().expect("it ends").status.success());
+}
+
+#[test]
+fn a_download_that_fails_is_no_fault_of_the_toml_file() {
+    let server = Server::start();
+    let scene = scene(&server);
+    let failing = Reply {
+        status: "503 Service Unavailable",
+        ..ok(Vec::new())
+    };
+    server.set(PATH, failing);
+    for args in [
+        &["lock"][..],
+        &["build"],
+        &["build", "--dry-run"],
+        &["build", "--offline"],
+        &["check"],
+        &["diff"],
+        &["graph"],
+        &["bootstrap", "--cluster", "staging", "--dry-run"],
+    ] {
+        let (_, err) = scene.expect(2, args);
+        assert!(
+            err.contains("error[flux-release-unavailable]"),
+            "{args:?}: {err}"
+        );
+    }
+    // What the TOML file says wrong is a finding.
+    let text = scene.read("fluxgen.toml").replace(&server.base, "nowhere");
+    scene.write("fluxgen.toml", &text);
+    for args in [&["lock"][..], &["build"], &["check"]] {
+        let (_, err) = scene.expect(1, args);
+        assert!(err.contains("error[flux-release]"), "{args:?}: {err}");
+    }
+    assert!(!scene.exists("fluxgen.lock") && !scene.exists("clusters"));
 }

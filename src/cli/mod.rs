@@ -16,6 +16,7 @@ mod man;
 mod output;
 mod pending;
 mod plan_rename;
+mod progress;
 mod review;
 mod schema;
 mod unified;
@@ -24,15 +25,16 @@ mod upgrade;
 use std::io::Write as _;
 use std::mem::ManuallyDrop;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand, ValueHint};
 
 use crate::diagnostic::render;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::files::folder_of;
 use crate::install::{InstallError, Mode, Releases};
-use crate::diagnostic::{Diagnostic, Severity};
 use crate::project::{self, Project};
 use crate::repository::{Repository, RepositoryError};
 use crate::source::Sources;
@@ -105,8 +107,6 @@ enum Command {
 enum Status {
     Done,
     Found,
-}
-
     /// The faults are told, and they are of what the run needed, not of the TOML file.
     Failed,
 }
@@ -122,6 +122,8 @@ impl Status {
             false => Self::Found,
         }
     }
+}
+
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -146,9 +148,9 @@ pub fn run() -> ExitCode {
     match outcome {
         Ok(Status::Done) => ExitCode::SUCCESS,
         Ok(Status::Found) => ExitCode::from(1),
+        Ok(Status::Failed) => ExitCode::from(2),
         Err(error) => {
             // A reader that has seen enough, as `head` has, is no failure.
-        Ok(Status::Failed) => ExitCode::from(2),
             let is_closed_pipe = error.chain().any(|cause| {
                 cause
                     .downcast_ref::<std::io::Error>()
@@ -204,7 +206,11 @@ impl Place {
     /// The releases of Flux that the project pins.
     fn releases(&self, mode: Mode, is_locked: bool) -> anyhow::Result<Releases> {
         let config = project::find(&self.directory, self.config.as_deref())?;
-        Releases::open(&config, mode, is_locked).map_err(refusal)
+        let releases = Releases::open(&config, mode, is_locked).map_err(refusal)?;
+        Ok(match progress::is_watched() {
+            true => releases.watched(Arc::new(progress::Downloads::default())),
+            false => releases,
+        })
     }
 }
 

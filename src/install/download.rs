@@ -1,6 +1,8 @@
 //! Fetches a release: https only, redirects too, with a limit of time and size.
 
+use std::fmt;
 use std::io::Read as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::http::Uri;
@@ -17,7 +19,47 @@ pub struct Fetch {
     pub size_limit: u64,
     /// Lets this machine itself serve without a certificate, and redirect to itself.
     pub loopback_http: bool,
+    /// Who is told how it goes.
+    pub watch: Option<Arc<dyn Watch>>,
 }
+
+/// Is told how a download goes, by the thread that does it.
+pub trait Watch: fmt::Debug + Send + Sync {
+    fn begin(&self, url: &str);
+    /// How many bytes are there, and how many there will be if the server says so.
+    fn received(&self, bytes: u64, of: Option<u64>);
+    /// Whether it succeeded or failed.
+    fn end(&self);
+}
+
+/// Ends what was begun, on every way out.
+struct Watched<'a>(Option<&'a dyn Watch>);
+
+impl<'a> Watched<'a> {
+    fn begin(watch: Option<&'a dyn Watch>, url: &str) -> Self {
+        if let Some(watch) = watch {
+            watch.begin(url);
+        }
+        Self(watch)
+    }
+
+    fn received(&self, bytes: u64, of: Option<u64>) {
+        if let Some(watch) = self.0 {
+            watch.received(bytes, of);
+        }
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        if let Some(watch) = self.0 {
+            watch.end();
+        }
+    }
+}
+
+/// As much is read before the watcher is told.
+const PIECE: usize = 16 * 1024;
 
 const REDIRECTS: usize = 5;
 
@@ -27,6 +69,7 @@ impl Default for Fetch {
             time_limit: Duration::from_secs(120),
             size_limit: super::LIMITS.packed,
             loopback_http: false,
+            watch: None,
         }
     }
 }
@@ -45,6 +88,7 @@ impl Fetch {
             });
         }
         let begin = std::time::Instant::now();
+        let watched = Watched::begin(self.watch.as_deref(), url);
         for _ in 0..=REDIRECTS {
             let left = self.time_limit.saturating_sub(begin.elapsed());
             if left.is_zero() {
@@ -92,12 +136,19 @@ impl Fetch {
                 return Err(too_large());
             }
             let mut bytes = Vec::new();
-            response
-                .body_mut()
-                .as_reader()
-                .take(self.size_limit + 1)
-                .read_to_end(&mut bytes)
-                .map_err(|error| failed(error.to_string()))?;
+            let mut piece = [0; PIECE];
+            let mut body = response.body_mut().as_reader().take(self.size_limit + 1);
+            watched.received(0, announced);
+            loop {
+                let read = body
+                    .read(&mut piece)
+                    .map_err(|error| failed(error.to_string()))?;
+                if read == 0 {
+                    break;
+                }
+                bytes.extend_from_slice(&piece[..read]);
+                watched.received(bytes.len() as u64, announced);
+            }
             if bytes.len() as u64 > self.size_limit {
                 return Err(too_large());
             }

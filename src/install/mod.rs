@@ -24,7 +24,7 @@ pub use cache::Cache;
 pub use components::{Install, build};
 pub use distribution::{Distribution, Mode, RELEASES, Source, Taken};
 pub use document::Document;
-pub use download::Fetch;
+pub use download::{Fetch, Watch};
 pub use error::InstallError;
 pub use kustomization::kustomization;
 pub use lock::{Lock, Locked};

@@ -16,7 +16,7 @@ use crate::install::cache::sha256;
 use crate::install::distribution::Taken;
 use crate::install::{
     Cache, Distribution, Document, Fetch, InstallError, Lock, Manifests, Mode, Options, Source,
-    build,
+    Watch, build,
 };
 use crate::node::Node;
 
@@ -44,6 +44,7 @@ pub struct Releases {
     updates: bool,
     taken: BTreeMap<(Version, String), Taken>,
     transformations: usize,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 /// Why a cluster has no install manifest, in words that many clusters may share.
@@ -51,17 +52,17 @@ pub struct Releases {
 pub struct Refusal {
     pub message: String,
     pub help: String,
-}
     /// It could not be had; otherwise the TOML file asks for what there is not.
     pub is_unavailable: bool,
+}
 
 impl From<InstallError> for Refusal {
     fn from(error: InstallError) -> Self {
         Self {
             message: error.to_string(),
             help: error.help(),
-        }
             is_unavailable: error.is_unavailable(),
+        }
     }
 }
 
@@ -108,7 +109,14 @@ impl Releases {
             updates: false,
             taken: BTreeMap::new(),
             transformations: 0,
+            watch: None,
         })
+    }
+
+    /// Tells somebody how the downloads go.
+    pub fn watched(mut self, watch: Arc<dyn Watch>) -> Self {
+        self.watch = Some(watch);
+        self
     }
 
     /// Has every release at hand, though the committed trees could do without: for `fluxgen lock`.
@@ -244,7 +252,10 @@ impl Releases {
         };
         let distribution = Distribution {
             cache,
-            fetch: Fetch::default(),
+            fetch: Fetch {
+                watch: self.watch.clone(),
+                ..Fetch::default()
+            },
         };
         let url = source.url(version);
         let mut lock = self.lock.clone();

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -18,14 +18,11 @@ pub(super) struct Terminal {
     told: RefCell<String>,
 }
 
-/// Work that is over sooner is not shown.
-const SHORT: Duration = Duration::from_millis(500);
-
 impl Terminal {
     pub(super) fn new() -> Self {
         Self {
             started: Instant::now(),
-            is_watched: std::io::stderr().is_terminal(),
+            is_watched: is_watched(),
             bar: RefCell::new(None),
             told: RefCell::new(String::new()),
         }
