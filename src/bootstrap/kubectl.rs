@@ -90,22 +90,26 @@ impl<'a> Kubectl<'a> {
             .args(["version", "--client", "--output=json"])
             .run()?;
         let version: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-        let part = |key: &str| {
-            let text = version["clientVersion"][key].as_str().unwrap_or_default();
-            text.trim_end_matches('+').parse().unwrap_or(0)
-        };
+        let part = |key: &str| number(&version["clientVersion"][key]).unwrap_or(0);
         Ok((part("major"), part("minor")))
     }
 
-    /// The server's version, as `1.34`; an error says why it cannot be reached.
-    pub(crate) fn server_version(&self) -> Result<String> {
+    /// The server's version; an error says why it cannot be reached.
+    pub(crate) fn server_version(&self) -> Result<(u64, u64)> {
         let output = self.call(["get", "--raw", "/version"]).run()?;
         if !output.is_success() {
             return Err(self.explain(&output, "reach the cluster"));
         }
         let version: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-        let part = |key: &str| version[key].as_str().unwrap_or("?").to_owned();
-        Ok(format!("{}.{}", part("major"), part("minor")))
+        match (number(&version["major"]), number(&version["minor"])) {
+            (Some(major), Some(minor)) => Ok((major, minor)),
+            _ => Err(Error::new("the cluster does not tell its version")
+                .note(output.text())
+                .help(format!(
+                    "is context `{}` that of a Kubernetes cluster?",
+                    self.context()
+                ))),
+        }
     }
 
     /// Whether this user may do it; in all namespaces where none is given.
@@ -278,6 +282,14 @@ impl<'a> Kubectl<'a> {
         }
         error("kubectl failed".to_owned())
     }
+}
+
+/// A part of a version, which vendors put a sign behind: `34+`.
+fn number(part: &Value) -> Option<u64> {
+    let text = part.as_str()?;
+    text.trim_end_matches(|c: char| !c.is_ascii_digit())
+        .parse()
+        .ok()
 }
 
 fn parsed(output: &Output) -> Result<Value> {

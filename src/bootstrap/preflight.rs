@@ -7,6 +7,7 @@ use super::git::{Git, OLDEST_GIT};
 use super::kubectl::{Kubectl, OLDEST_KUBECTL};
 use super::plan::{Check, Verdict};
 use super::session::Session;
+use crate::schema::FluxMinor;
 
 pub(crate) fn run(session: &Session<'_>) -> Vec<Check> {
     let mut checks = Vec::new();
@@ -39,19 +40,58 @@ pub(crate) fn run(session: &Session<'_>) -> Vec<Check> {
         }
         Ok(Verdict::NotChecked("the repository is not told".to_owned()))
     });
-    let is_reached = Cell::new(false);
+    let server = Cell::new(None);
     add("cluster", &|| {
         let version = session.kubectl.server_version()?;
-        is_reached.set(true);
+        server.set(Some(version));
         let context = session.kubectl.context();
         Ok(Verdict::Passed(format!(
-            "context `{context}`, Kubernetes {version}"
+            "context `{context}`, Kubernetes {}",
+            shown(version)
         )))
     });
-    if is_reached.get() {
+    if let Some(version) = server.get() {
+        add("Kubernetes version", &|| kubernetes(session, version));
         add("cluster rights", &|| rights(session));
     }
     checks
+}
+
+fn shown((major, minor): (u64, u64)) -> String {
+    format!("{major}.{minor}")
+}
+
+/// What `flux check --pre` asks: whether the pinned Flux supports the cluster's Kubernetes.
+fn kubernetes(session: &Session<'_>, found: (u64, u64)) -> Result<Verdict> {
+    let Some(flux) = session.target.flux else {
+        return Ok(Verdict::NotChecked(
+            "the Flux Operator chooses the release of Flux".to_owned(),
+        ));
+    };
+    let oldest = flux.oldest_kubernetes();
+    if found >= oldest {
+        return Ok(Verdict::Passed(format!(
+            "Flux {flux} takes {} or newer",
+            shown(oldest)
+        )));
+    }
+    let mut minors = FluxMinor::ALL.into_iter().rev();
+    let fitting = minors.find(|flux| found >= flux.oldest_kubernetes());
+    let help = match fitting {
+        Some(fitting) => format!(
+            "upgrade the cluster, or set `flux.version` to a release of {fitting}, the newest that takes {}",
+            shown(found)
+        ),
+        None => format!("upgrade the cluster to {} or newer", shown(oldest)),
+    };
+    Err(Error::new(format!(
+        "Flux {flux} takes Kubernetes {} or newer, and the cluster of context `{}` has {}",
+        shown(oldest),
+        session.kubectl.context(),
+        shown(found)
+    ))
+    .note("`flux check --pre` asks for the same")
+    .help(help))
 }
 
 fn new_enough(name: &str, found: (u64, u64), oldest: (u64, u64)) -> Result<Verdict> {

@@ -7,6 +7,7 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use super::error::{Error, Result};
 use super::remote::Remote;
 use super::secret::Secret;
+use crate::schema::FluxMinor;
 
 /// One cluster to bring under Flux.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub struct Target {
     pub credentials: Credentials,
     pub image_pull: Option<ImagePull>,
     pub age_key: Option<AgeKey>,
+    /// The minor version of Flux that is installed; `None` where the Flux Operator chooses.
+    pub flux: Option<FluxMinor>,
     /// The commit's subject.
     pub message: String,
 }

@@ -59,6 +59,19 @@ impl FluxMinor {
         (2, u64::from(self.0))
     }
 
+    /// The oldest Kubernetes that this minor supports, as `flux check --pre` of its last release asks for.
+    ///
+    /// Source: `kubernetesConstraints` of flux2's cmd/flux/check.go, raised by
+    /// <https://github.com/fluxcd/flux2/pull/5364>, <https://github.com/fluxcd/flux2/pull/5533> and
+    /// <https://github.com/fluxcd/flux2/pull/5730>; 2.9 left it where it was.
+    pub fn oldest_kubernetes(self) -> (u64, u64) {
+        match self.0 {
+            6 => (1, 31),
+            7 => (1, 32),
+            _ => (1, 33),
+        }
+    }
+
     /// Whether a field of this range is there: from `since` on, and before `until`.
     pub fn is_within(self, since: Option<Self>, until: Option<Self>) -> bool {
         since.is_none_or(|since| self >= since) && until.is_none_or(|until| self < until)

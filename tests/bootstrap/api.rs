@@ -36,7 +36,7 @@ fn answer(state: &mut State, request: &Request) -> Reply {
         ["version"] => {
             return Reply::json(
                 200,
-                &json!({ "major": "1", "minor": "34", "gitVersion": "v1.34.0" }),
+                &json!({ "major": "1", "minor": state.minor, "gitVersion": format!("v1.{}.0", state.minor) }),
             );
         }
         ["api"] => {

@@ -21,6 +21,8 @@ pub struct State {
     pub faults: Faults,
     /// The call, counted from now, after which the stub kills the program that called it.
     pub kill_in: Option<usize>,
+    /// What the API server says its minor version is.
+    pub minor: &'static str,
     pub calls: Vec<Call>,
 }
 
@@ -176,6 +178,14 @@ impl State {
                 text(&spec["names"]["kind"]),
                 text(&spec["names"]["plural"]),
                 true,
+    pub fn of(repository: &Path) -> Self {
+        Self {
+            repository: repository.to_owned(),
+            minor: "34",
+            ..Self::default()
+        }
+    }
+
             ));
         }
         known

@@ -156,7 +156,8 @@ fn run(state: &mut State, args: &[String], stdin: &str) -> Said {
     match flags.words.as_slice() {
         ["get", "/version"] => {
             let unknown = flags.unknown(&["raw"]);
-            unknown.unwrap_or_else(|| ok(json!({ "major": "1", "minor": "34" }).to_string()))
+            let version = json!({ "major": "1", "minor": state.minor });
+            unknown.unwrap_or_else(|| ok(version.to_string()))
         }
         ["auth", "can-i", verb, resource] => {
             let asked = format!("{verb} {resource}");

@@ -230,6 +230,50 @@ fn every_call_names_the_context_it_was_started_with() {
 }
 
 #[test]
+fn a_kubernetes_that_the_pinned_flux_does_not_take_is_named_with_the_flux_that_does() {
+    let mut scene = Scene::new();
+    for (minor, flux, message, help) in [
+        (
+            "32",
+            "2.9",
+            "Flux 2.9 takes Kubernetes 1.33 or newer, and the cluster of context `kind-staging` has 1.32",
+            "upgrade the cluster, or set `flux.version` to a release of 2.7, the newest that takes 1.32",
+        ),
+        (
+            "30+",
+            "2.6",
+            "Flux 2.6 takes Kubernetes 1.31 or newer, and the cluster of context `kind-staging` has 1.30",
+            "upgrade the cluster to 1.31 or newer",
+        ),
+    ] {
+        scene.cluster.state().minor = minor;
+        scene.target.flux = flux.parse().ok();
+        let text = refused(&scene, message);
+        assert!(text.ends_with(&format!("help: {help}")), "{text}");
+    }
+    nothing_was_applied(&scene);
+    scene.cluster.state().minor = "31-gke";
+    let report = scene.complete();
+    let plan = report.plan.to_string();
+    assert!(
+        plan.contains("ok      Kubernetes version: Flux 2.6 takes 1.31 or newer"),
+        "{plan}"
+    );
+    // The operator chooses the release.
+    scene.target.flux = None;
+    let plan = scene.run().expect("a plan").plan.to_string();
+    assert!(plan.contains("unknown Kubernetes version"), "{plan}");
+}
+
+#[test]
+fn a_server_that_tells_no_version_is_no_cluster() {
+    let scene = Scene::new();
+    scene.cluster.state().minor = "";
+    let text = refused(&scene, "the cluster does not tell its version");
+    assert!(text.contains("context `kind-staging`"), "{text}");
+}
+
+#[test]
 fn missing_rights_are_all_named_before_anything_is_written() {
     let scene = Scene::new();
     scene.cluster.break_with(|faults| {

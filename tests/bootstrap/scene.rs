@@ -17,6 +17,8 @@ use fluxgen::bootstrap::{
 };
 
 use crate::cluster::Cluster;
+use fluxgen::schema::FluxMinor;
+
 use crate::kubectl;
 
 pub const TOKEN: &str = "tok_5ecretOfNobody0123456789";
@@ -453,3 +455,4 @@ fn target() -> Target {
         message: "Add Flux v2.9.4 to cluster staging".to_owned(),
     }
 }
+        flux: Some(FluxMinor::NEWEST),

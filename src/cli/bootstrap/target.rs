@@ -121,6 +121,7 @@ pub(super) fn of(
         credentials: credentials(&root, settings, cluster, &remote, &resources)?,
         image_pull: image_pull(cluster, env)?,
         age_key: None,
+        flux: (cluster.flux.install == Install::Release).then_some(cluster.flux.minor),
         message: format!("Add Flux v{} to cluster {name}", cluster.flux.version.value),
         remote,
     };
