@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use camino::Utf8Path;
 use serde_json::{Map, Value, json};
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, EcdsaCurve, HashAlg, LineEnding, PrivateKey, PublicKey};
@@ -16,6 +15,8 @@ pub(crate) struct KeyPair {
     pub(crate) private: Secret,
     /// One line: kind and key, without a comment.
     pub(crate) public: String,
+    /// Of a private half that is encrypted: the controller needs it to read the key.
+    pub(crate) passphrase: Option<Secret>,
 }
 
 impl KeyPair {
@@ -32,31 +33,7 @@ impl KeyPair {
         Ok(Self {
             private: Secret::new(private.as_str()),
             public: key.public_key().to_openssh().map_err(failed)?,
-        })
-    }
-
-    /// A key pair of the user's own, from the file of its private half.
-    pub(crate) fn read(file: &Utf8Path) -> Result<Self> {
-        let failed = |why: &str| {
-            Error::new(format!("`{file}` cannot be the cluster's key: {why}")).help(
-                "give an OpenSSH private key without a passphrase: `ssh-keygen -N '' -f FILE`",
-            )
-        };
-        let text = fs_err::read_to_string(file)
-            .map_err(|error| Error::new(format!("the private key cannot be read: {error}")))?;
-        let key = PrivateKey::from_openssh(text.trim())
-            .map_err(|_| failed("it is no OpenSSH private key"))?;
-        if key.is_encrypted() {
-            return Err(failed("it has a passphrase"));
-        }
-        let public = PublicKey::new(key.public_key().key_data().clone(), "");
-        Ok(Self {
-            private: Secret::new(text),
-            public: public
-                .to_openssh()
-                .map_err(|_| failed("its public half cannot be written"))?
-                .trim()
-                .to_owned(),
+            passphrase: None,
         })
     }
 }
@@ -89,16 +66,15 @@ pub(crate) fn deploy_key_prefix(target: &Target) -> String {
 ///
 /// Source: <https://fluxcd.io/flux/components/source/gitrepositories/#ssh-authentication>
 pub(crate) fn ssh_secret(target: &Target, keys: &KeyPair, known_hosts: &[String]) -> Value {
-    secret(
-        target,
-        &target.credentials.secret,
-        "Opaque",
-        [
-            ("identity", keys.private.expose().to_owned()),
-            ("identity.pub", format!("{}\n", keys.public)),
-            ("known_hosts", format!("{}\n", known_hosts.join("\n"))),
-        ],
-    )
+    let mut entries = vec![
+        ("identity", keys.private.expose().to_owned()),
+        ("identity.pub", format!("{}\n", keys.public)),
+        ("known_hosts", format!("{}\n", known_hosts.join("\n"))),
+    ];
+    if let Some(passphrase) = &keys.passphrase {
+        entries.push(("password", passphrase.expose().to_owned()));
+    }
+    secret(target, &target.credentials.secret, "Opaque", entries)
 }
 
 /// The Secret of the GitRepository over https.

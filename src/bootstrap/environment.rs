@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use camino::Utf8PathBuf;
 
 use super::error::{Error, Result};
+use super::secret::Secret;
 
 /// The variables that child programs get, and where the project lies.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub trait Ui {
     /// What is being waited for; a terminal may overwrite it, a log may leave it out.
     fn progress(&self, text: &str);
     fn confirm(&self, question: &str) -> Answer;
+    /// Asks for a secret that the screen does not show; `None` where nobody can be asked.
+    fn secret(&self, question: &str) -> Option<Secret>;
 }
 
 impl Environment {

@@ -13,14 +13,18 @@ use super::secret::Secret;
 /// The variable that holds the password of the image registry.
 pub const REGISTRY_PASSWORD: &str = "FLUXGEN_REGISTRY_PASSWORD";
 
+/// The variable that holds the passphrase of the cluster's private key.
+pub const KEY_PASSPHRASE: &str = "FLUXGEN_KEY_PASSPHRASE";
+
 /// The variables that hold tokens and passwords.
-const SECRET_VARIABLES: [&str; 6] = [
+const SECRET_VARIABLES: [&str; 7] = [
     "GITHUB_TOKEN",
     "GITLAB_TOKEN",
     "GITEA_TOKEN",
     "BITBUCKET_TOKEN",
     "GIT_PASSWORD",
     REGISTRY_PASSWORD,
+    KEY_PASSPHRASE,
 ];
 
 /// One call of an external program. Secrets go in through [`Program::secret_var`] and
@@ -85,7 +89,8 @@ impl<'a> Program<'a> {
     /// Git's credential helpers may live by a token of the environment; nothing else needs one.
     fn may_see(&self, variable: &std::ffi::OsStr) -> bool {
         let is_secret = SECRET_VARIABLES.iter().any(|name| variable == *name);
-        !is_secret || (self.name == "git" && variable != REGISTRY_PASSWORD)
+        let is_gits = variable != REGISTRY_PASSWORD && variable != KEY_PASSPHRASE;
+        !is_secret || (self.name == "git" && is_gits)
     }
 
     /// Runs it to its end. An error means that it could not be run at all.

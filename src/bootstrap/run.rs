@@ -4,7 +4,7 @@ use super::environment::Answer;
 use super::error::{Error, Result};
 use super::plan::Plan;
 use super::preflight;
-use super::secret::Redactor;
+use super::secret::{Redactor, Secret};
 use super::session::{Session, World};
 use super::steps::{self, Applied};
 use super::target::{Options, Target};
@@ -184,5 +184,11 @@ impl super::environment::Ui for Quiet<'_> {
 
     fn confirm(&self, question: &str) -> Answer {
         self.ui.confirm(&self.redactor.hide(question))
+    }
+
+    fn secret(&self, question: &str) -> Option<Secret> {
+        let secret = self.ui.secret(&self.redactor.hide(question))?;
+        self.redactor.learn(&secret);
+        Some(secret)
     }
 }

@@ -1,13 +1,15 @@
 //! One run's hold on the world: git, the forge, the cluster, the journal, somebody to talk to.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::time::{Duration, Instant};
 
+use super::credentials::KeyPair;
 use super::environment::{Environment, Ui};
 use super::error::{Error, Result};
 use super::forge::{self, Forge, Patience, Repository};
 use super::git::{Commit, Git, Login, stored_login};
 use super::journal::Journal;
+use super::key::{OwnKey, passphrase_of};
 use super::kubectl::Kubectl;
 use super::manifests::Install;
 use super::remote::{Remote, Scheme};
@@ -40,6 +42,9 @@ pub(crate) struct Session<'a> {
     pub(crate) journal: RefCell<Journal>,
     pub(crate) redactor: &'a Redactor,
     pub(crate) write_tree: Option<&'a dyn Fn() -> Result<()>>,
+    /// The private key that is given instead of one made here.
+    pub(crate) own_key: Option<OwnKey>,
+    own_keys: OnceCell<KeyPair>,
     repository: RefCell<Option<Repository>>,
     checkpoint: Option<&'a dyn Fn(&str) -> bool>,
 }
@@ -69,6 +74,10 @@ impl<'a> Session<'a> {
         {
             redactor.learn_login(username, password);
         }
+        let own_key = match &target.credentials.private_key {
+            Some(file) => Some(OwnKey::read(file)?),
+            None => None,
+        };
         let forge = match (&target.provider, &login) {
             (Some(provider), Some(login)) => Some(forge::open(
                 provider,
@@ -105,7 +114,7 @@ impl<'a> Session<'a> {
         )?;
         let state = env.state_dir()?;
         let journal = Journal::open(&state, target.remote.as_str(), &target.cluster)?;
-        Ok(Self {
+        let session = Self {
             target,
             options,
             env,
@@ -120,10 +129,35 @@ impl<'a> Session<'a> {
             write_tree: world.write_tree,
             repository: RefCell::new(None),
             checkpoint: world.checkpoint,
-        })
+        };
+        // A wrong one is said before anything else is looked at.
+        if let Some(passphrase) = passphrase_of(env) {
+            redactor.learn(&passphrase);
+            session.own_keys()?;
+        }
+        Ok(session)
+    }
+
+    /// The given key with its passphrase, which is asked for once; `None` where none is given.
+    pub(crate) fn own_keys(&self) -> Result<Option<&KeyPair>> {
+        let Some(own) = &self.own_key else {
+            return Ok(None);
+        };
+        if let Some(keys) = self.own_keys.get() {
+            return Ok(Some(keys));
+        }
+        let keys = own.unlock(self.env, self.ui)?;
+        Ok(Some(self.own_keys.get_or_init(|| keys)))
+    }
+
+    /// The given key's passphrase, if it is known by now.
+    pub(crate) fn known_passphrase(&self) -> Option<&Secret> {
+        self.own_keys.get()?.passphrase.as_ref()
     }
 
     /// Ends the run here if the caller wants it to.
+            own_key,
+            own_keys: OnceCell::new(),
     pub(crate) fn reached(&self, point: &str) -> Result<()> {
         match self.checkpoint {
             Some(goes_on) if !goes_on(point) => Err(Error::new(format!("stopped after {point}"))),

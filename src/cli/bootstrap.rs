@@ -24,7 +24,8 @@ use terminal::Terminal;
 #[command(after_help = "\
 Tokens come from GITHUB_TOKEN, GITLAB_TOKEN, GITEA_TOKEN, BITBUCKET_TOKEN or, for a plain git remote over https, \
 GIT_PASSWORD with GIT_USERNAME; or else from git's credential helpers. The login of `flux.imagePullSecret` comes from \
-FLUXGEN_REGISTRY_USERNAME and FLUXGEN_REGISTRY_PASSWORD.
+FLUXGEN_REGISTRY_USERNAME and FLUXGEN_REGISTRY_PASSWORD, the passphrase of --private-key from \
+FLUXGEN_KEY_PASSPHRASE, or is asked for.
 
 Exits with 1 if a --dry-run found something to do, with 2 if a step failed or a release could not be had.
 

@@ -13,7 +13,7 @@ use crate::scene::{HOST_KEY, Scene, TOKEN};
 
 /// A scene whose repository is served over http with a password.
 fn scene_over_http(user: &str) -> Scene {
-    let mut scene = Scene::new();
+    let mut scene = Scene::on_cluster();
     let folder = scene.remote().parent().expect("a folder").to_owned();
     let port = backend::start(&folder, user, TOKEN);
     let url = format!("http://127.0.0.1:{port}/fleet.git");
@@ -127,7 +127,7 @@ fn a_certificate_authority_goes_into_the_secret() {
 
 #[test]
 fn a_public_repository_needs_none() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::on_cluster();
     scene.target.credentials.kind = CredentialKind::None;
     let report = scene.complete();
     assert!(
@@ -144,7 +144,7 @@ fn a_public_repository_needs_none() {
 
 #[test]
 fn credentials_that_cannot_be_made_have_to_be_there() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::on_cluster();
     scene.target.credentials.kind = CredentialKind::Existing;
     let error = scene.run().expect_err("it is not there");
     assert_eq!(
@@ -168,7 +168,7 @@ fn credentials_that_cannot_be_made_have_to_be_there() {
 
 #[test]
 fn a_key_of_the_users_own_is_taken_and_an_unfit_one_refused() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::on_cluster();
     // Outside of what is searched for it.
     let elsewhere = tempfile::tempdir().expect("a folder");
     let file = elsewhere.path().join("key");
@@ -185,14 +185,37 @@ fn a_key_of_the_users_own_is_taken_and_an_unfit_one_refused() {
     }
     let path = |file: &std::path::Path| file.display().to_string().into();
     let plain = elsewhere.path().join("key.pub");
-    for (unfit, why) in [
-        (&locked, "it has a passphrase"),
-        (&plain, "it is no OpenSSH private key"),
-    ] {
-        scene.target.credentials.private_key = Some(path(unfit));
-        let error = scene.run().expect_err("unfit");
-        assert!(error.message.ends_with(why), "{error}");
-    }
+    scene.target.credentials.private_key = Some(path(&plain));
+    let error = scene.run().expect_err("unfit");
+    assert!(
+        error.message.ends_with("it is no OpenSSH private key"),
+        "{error}"
+    );
+    let made = std::process::Command::new("ssh-keygen")
+        .args([
+            "-q",
+            "-p",
+            "-Z",
+            "chacha20-poly1305@openssh.com",
+            "-P",
+            "hunter22",
+            "-N",
+            "hunter22",
+            "-f",
+        ])
+        .arg(&locked)
+        .stdout(std::process::Stdio::null())
+        .status();
+    assert!(made.is_ok_and(|status| status.success()));
+    scene.target.credentials.private_key = Some(path(&locked));
+    let error = scene.run().expect_err("unfit");
+    assert!(
+        error
+            .message
+            .ends_with("Flux cannot decrypt `chacha20-poly1305@openssh.com`"),
+        "{error}"
+    );
+    assert!(error.help.concat().contains("-Z aes256-ctr"), "{error}");
     scene.target.credentials.private_key = Some(path(&file));
     scene.complete();
     let public = fs_err::read_to_string(elsewhere.path().join("key.pub")).expect("read");
@@ -256,7 +279,7 @@ fn the_user_of_the_address_goes_with_the_token() {
 
 #[test]
 fn an_age_key_is_stored_before_the_controllers_come() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::on_cluster();
     let elsewhere = tempfile::tempdir().expect("a folder");
     let file = elsewhere.path().join("age.agekey");
     let key = "AGE-SECRET-KEY-1QQPQYSQG9QYPQYSQG9QYPQYSQG9QYPQYSQG9QYPQYSQG9QYPQYSQ";
@@ -299,7 +322,7 @@ fn an_age_key_is_stored_before_the_controllers_come() {
 
 #[test]
 fn the_login_of_the_registry_is_stored_and_has_to_come_from_somewhere() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::on_cluster();
     let password = "r3gistry-5ecret-987";
     scene.secrets.push(password.to_owned());
     scene.secrets.push(format!("puller:{password}"));
@@ -344,7 +367,7 @@ fn scan(scene: &Scene, text: &str) {
 #[test]
 fn an_unknown_hosts_key_is_asked_about_and_never_taken_for_granted() {
     const FINGERPRINT: &str = "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU";
-    let mut scene = Scene::new();
+    let mut scene = Scene::on_cluster();
     scene.target.credentials.known_hosts = None;
     scene.options.yes = true;
     scene.ui.answer.set(Answer::Nobody);
@@ -386,7 +409,7 @@ fn an_unknown_hosts_key_is_asked_about_and_never_taken_for_granted() {
 
 #[test]
 fn a_host_that_gives_no_key_is_named() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::on_cluster();
     scene.target.credentials.known_hosts = None;
     scan(&scene, "# nothing");
     let error = scene.run().expect_err("no key");
@@ -439,4 +462,125 @@ fn the_operators_way_leaves_the_controllers_to_it() {
     let report = scene.complete();
     let plan = report.plan.to_string();
     assert!(plan.contains("to do: apply FluxInstance `flux`"), "{plan}");
+}
+
+/// A key of ssh-keygen's making, outside of what is searched for secrets.
+fn key_file(folder: &std::path::Path, args: &[&str]) -> Option<camino::Utf8PathBuf> {
+    let file = folder.join("key");
+    fs_err::remove_file(&file).ok();
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-C", ""])
+        .args(args)
+        .arg("-f")
+        .arg(&file)
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: there is no ssh-keygen");
+        return None;
+    }
+    camino::Utf8PathBuf::from_path_buf(file).ok()
+}
+
+#[test]
+fn the_passphrase_of_a_key_is_asked_for_checked_and_stored_beside_it() {
+    const PASSPHRASE: &str = "a p4ss phrase of nobody";
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let args = ["-t", "ed25519", "-N", PASSPHRASE];
+    let Some(file) = key_file(elsewhere.path(), &args) else {
+        return;
+    };
+    let mut scene = Scene::on_cluster();
+    scene.secrets.push(PASSPHRASE.to_owned());
+    scene.secrets.push("a wr0ng one of nobody".to_owned());
+    scene.target.credentials.private_key = Some(file.clone());
+    let error = scene.run().expect_err("nobody can be asked");
+    assert_eq!(
+        error.message,
+        format!("there is no passphrase for `{file}`")
+    );
+    assert!(
+        error.help.concat().contains("set `FLUXGEN_KEY_PASSPHRASE`"),
+        "{error}"
+    );
+    let wrong = format!("the passphrase does not open `{file}`");
+    *scene.ui.typed.borrow_mut() = Some(Secret::new("a wr0ng one of nobody"));
+    assert_eq!(scene.run().expect_err("typed wrong").message, wrong);
+    let variable = "FLUXGEN_KEY_PASSPHRASE".to_owned();
+    scene
+        .vars
+        .insert(variable.clone(), "a wr0ng one of nobody".to_owned());
+    assert_eq!(scene.run().expect_err("set wrong").message, wrong);
+    assert_eq!(scene.head("main"), None, "nothing is changed by then");
+    assert_eq!(scene.cluster.count("apply"), 0);
+
+    // A plan needs none, and says what will be stored.
+    scene.vars.remove(&variable);
+    scene.ui.asked.borrow_mut().clear();
+    scene.options.dry_run = true;
+    let plan = scene.run().expect("a plan").plan.to_string();
+    assert!(plan.contains("its passphrase beside it"), "{plan}");
+    assert!(scene.ui.asked.borrow().is_empty());
+    scene.options.dry_run = false;
+
+    *scene.ui.typed.borrow_mut() = Some(Secret::new(PASSPHRASE));
+    scene.complete();
+    let asked = scene.ui.asked.borrow().join("\n");
+    assert_eq!(asked.matches("passphrase of").count(), 1, "{asked}");
+    let stored = |entry: &str| scene.cluster.secret("flux-system", entry);
+    assert_eq!(stored("password").as_deref(), Some(PASSPHRASE));
+    let text = fs_err::read_to_string(&file).expect("read");
+    assert_eq!(stored("identity"), Some(text));
+}
+
+#[test]
+fn a_changed_passphrase_in_the_environment_replaces_what_is_stored() {
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let args = ["-t", "ecdsa", "-N", "first-passphrase"];
+    let Some(file) = key_file(elsewhere.path(), &args) else {
+        return;
+    };
+    let mut scene = Scene::on_cluster();
+    let variable = "FLUXGEN_KEY_PASSPHRASE".to_owned();
+    for passphrase in ["first-passphrase", "second-passphrase"] {
+        scene.secrets.push(passphrase.to_owned());
+    }
+    scene.target.credentials.private_key = Some(file.clone());
+    scene
+        .vars
+        .insert(variable.clone(), "first-passphrase".to_owned());
+    scene.complete();
+    let changed = std::process::Command::new("ssh-keygen")
+        .args([
+            "-q",
+            "-p",
+            "-P",
+            "first-passphrase",
+            "-N",
+            "second-passphrase",
+            "-f",
+        ])
+        .arg(&file)
+        .stdout(std::process::Stdio::null())
+        .status();
+    assert!(changed.is_ok_and(|status| status.success()));
+    scene.vars.insert(variable, "second-passphrase".to_owned());
+    scene.run().expect("a run");
+    let stored = scene.cluster.secret("flux-system", "password");
+    assert_eq!(stored.as_deref(), Some("second-passphrase"));
+    scene.expect_unchanged();
+}
+
+#[test]
+fn an_rsa_key_of_the_users_own_is_taken() {
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let args = ["-t", "rsa", "-b", "2048", "-N", ""];
+    let Some(file) = key_file(elsewhere.path(), &args) else {
+        return;
+    };
+    let mut scene = Scene::on_cluster();
+    scene.target.credentials.private_key = Some(file);
+    scene.complete();
+    let public = scene.cluster.secret("flux-system", "identity.pub");
+    assert!(public.expect("stored").starts_with("ssh-rsa "));
+    assert_eq!(scene.cluster.secret("flux-system", "password"), None);
 }

@@ -13,12 +13,13 @@ use base64::engine::general_purpose::STANDARD;
 use camino::{Utf8Path, Utf8PathBuf};
 use fluxgen::bootstrap::{
     Answer, CredentialKind, Credentials, Environment, File, KeyAlgorithm, Options, Outcome,
-    Patience, Remote, Report, Result, Target, Ui, World, run,
+    Patience, Remote, Report, Result, Secret, Target, Ui, World, run,
 };
 
 use crate::cluster::Cluster;
 use fluxgen::schema::FluxMinor;
 
+use crate::cluster::Cluster;
 use crate::kubectl;
 
 pub const TOKEN: &str = "tok_5ecretOfNobody0123456789";
@@ -49,6 +50,8 @@ pub struct Recorder {
     pub asked: RefCell<Vec<String>>,
     pub answer: Cell<Answer>,
 }
+    /// What is typed where a secret is asked for.
+    pub typed: RefCell<Option<Secret>>,
 
 impl Ui for Recorder {
     fn plan(&self, text: &str) {
@@ -68,6 +71,11 @@ impl Ui for Recorder {
         self.answer.get()
     }
 }
+
+    fn secret(&self, question: &str) -> Option<Secret> {
+        self.asked.borrow_mut().push(question.to_owned());
+        self.typed.borrow().clone()
+    }
 
 impl Scene {
     /// A plain git remote over ssh that is empty, a project with its TOML file committed.
@@ -113,6 +121,7 @@ impl Scene {
                 asked: RefCell::default(),
                 answer: Cell::new(Answer::Yes),
             },
+                typed: RefCell::default(),
             vars: vars.into_iter().collect(),
             target: target(),
             options: Options {

@@ -108,14 +108,20 @@ fn kept_public(session: &Session<'_>) -> Result<Option<String>> {
     if session.options.rotate {
         return Ok(None);
     }
-    let Some(public) = stored_public(stored(session)?.as_ref()) else {
+    let stored = stored(session)?;
+    let Some(public) = stored_public(stored.as_ref()) else {
         return Ok(None);
     };
-    let given = match &session.target.credentials.private_key {
-        Some(file) => Some(KeyPair::read(file)?.public),
-        None => None,
+    let Some(own) = &session.own_key else {
+        return Ok(Some(public));
     };
-    let is_kept = given.is_none_or(|given| is_same_key(&given, &public));
+    let password = stored.as_ref().and_then(|secret| entry(secret, "password"));
+    // The same key under a new passphrase opens with the stored one: the two were stored together.
+    let is_opened = match session.known_passphrase() {
+        Some(known) => password.as_deref() == Some(known.expose()),
+        None => !own.is_locked() || password.is_some(),
+    };
+    let is_kept = is_opened && is_same_key(own.public(), &public);
     Ok(is_kept.then_some(public))
 }
 
@@ -144,12 +150,16 @@ fn inspect_key(session: &Session<'_>, algorithm: KeyAlgorithm) -> Result<Finding
     };
     let mut finding = Finding::default();
     let Some(public) = kept_public(session)? else {
-        finding = finding.todo(match &target.credentials.private_key {
-            Some(file) => {
-                KeyPair::read(file)?;
-                format!("store the key of `{file}` in Secret `{name}`")
+        finding = finding.todo(match (&target.credentials.private_key, &session.own_key) {
+            (Some(file), Some(own)) if own.is_locked() => {
+                // What is only to be shown is no reason to ask.
+                if !session.options.dry_run {
+                    session.own_keys()?;
+                }
+                format!("store the key of `{file}` in Secret `{name}`, its passphrase beside it")
             }
-            None => format!(
+            (Some(file), _) => format!("store the key of `{file}` in Secret `{name}`"),
+            (None, _) => format!(
                 "make a key pair ({}), store it in Secret `{name}`",
                 algorithm.as_str()
             ),
@@ -230,18 +240,22 @@ fn store_key(session: &Session<'_>, algorithm: KeyAlgorithm) -> Result<String> {
     if origin == Origin::Unknown {
         hosts = known_hosts::scan(session.env, &remote, &session.options.host_keys, session.ui)?;
     }
-    let keys = match &target.credentials.private_key {
-        Some(file) => KeyPair::read(file)?,
-        None => KeyPair::make(algorithm)?,
+    let made;
+    let keys = match session.own_keys()? {
+        Some(keys) => keys,
+        None => {
+            made = KeyPair::make(algorithm)?;
+            &made
+        }
     };
     session.redactor.learn(&keys.private);
-    let secret = ssh_secret(target, &keys, &hosts);
+    let secret = ssh_secret(target, keys, &hosts);
     session.kubectl.apply(
         secret.to_string().as_bytes(),
         "the Secret of the deploy key",
     )?;
     session.reached("credentials.stored")?;
-    Ok(keys.public)
+    Ok(keys.public.clone())
 }
 
 fn register(session: &Session<'_>, public: &str) -> Result<()> {

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::bootstrap::{Answer, Ui};
+use crate::bootstrap::{Answer, Secret, Ui};
+use crate::cli::progress::{SHORT, is_watched};
 
 pub(super) struct Terminal {
     started: Instant,
@@ -33,6 +34,10 @@ impl Terminal {
         if let Some(bar) = self.bar.borrow_mut().take() {
             bar.finish_and_clear();
         }
+    }
+
+    fn can_ask(&self) -> bool {
+        std::io::stderr().is_terminal() && std::io::stdin().is_terminal()
     }
 
     fn show(&self, text: &str) {
@@ -80,9 +85,25 @@ impl Ui for Terminal {
         }
     }
 
+    fn secret(&self, question: &str) -> Option<Secret> {
+        self.finish();
+        if !self.can_ask() {
+            return None;
+        }
+        eprint!("{question}");
+        let mut line = String::new();
+        let read = {
+            let _hidden = Unechoed::begin()?;
+            std::io::stdin().lock().read_line(&mut line)
+        };
+        eprintln!();
+        read.ok()?;
+        Some(Secret::new(line.trim_end_matches(['\n', '\r'])))
+    }
+
     fn confirm(&self, question: &str) -> Answer {
         self.finish();
-        if !self.is_watched || !std::io::stdin().is_terminal() {
+        if !self.can_ask() {
             return Answer::Nobody;
         }
         eprint!("{question} [y/N] ");
@@ -90,6 +111,37 @@ impl Ui for Terminal {
         match std::io::stdin().lock().read_line(&mut line) {
             Ok(_) if matches!(line.trim(), "y" | "Y" | "yes" | "Yes") => Answer::Yes,
             Ok(_) | Err(_) => Answer::No,
+        }
+    }
+}
+
+/// Standard input whose terminal does not show what is typed, until it is dropped.
+struct Unechoed(libc::termios);
+
+impl Unechoed {
+    /// `None` where the terminal cannot be told: then nothing secret is to be typed.
+    fn begin() -> Option<Self> {
+        let mut before = std::mem::MaybeUninit::<libc::termios>::uninit();
+        // SAFETY: the call fills what it is given, or fails.
+        let before = unsafe {
+            if libc::tcgetattr(libc::STDIN_FILENO, before.as_mut_ptr()) != 0 {
+                return None;
+            }
+            before.assume_init()
+        };
+        let mut hidden = before;
+        hidden.c_lflag &= !libc::ECHO;
+        // SAFETY: what is set was read from the same terminal a moment ago.
+        let is_set = unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSAFLUSH, &hidden) } == 0;
+        is_set.then_some(Self(before))
+    }
+}
+
+impl Drop for Unechoed {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe {
+            libc::tcsetattr(libc::STDIN_FILENO, libc::TCSAFLUSH, &self.0);
         }
     }
 }
