@@ -35,6 +35,8 @@ pub(crate) struct Git<'a> {
     dir: Utf8PathBuf,
     pub(crate) has_local: bool,
     login: Option<Login>,
+    /// A file of certificates to trust, where `repo.caFile` names some.
+    ca: Option<Utf8PathBuf>,
     /// Holds the askpass script, temporary indexes, and the repository where there is no other.
     scratch: tempfile::TempDir,
 }
@@ -47,6 +49,7 @@ impl<'a> Git<'a> {
         env: &'a Environment,
         remote: &'a Remote,
         login: Option<Login>,
+        ca: Option<&str>,
     ) -> Result<Self> {
         let scratch = tempfile::Builder::new()
             .prefix("fluxgen-")
@@ -59,7 +62,7 @@ impl<'a> Git<'a> {
             .run()?;
         let bare = utf8(scratch.path().join("repository"))?;
         let has_local = top.is_success();
-        let git = Self {
+        let mut git = Self {
             env,
             remote,
             dir: if has_local {
@@ -69,6 +72,7 @@ impl<'a> Git<'a> {
             },
             has_local,
             login,
+            ca: None,
             scratch,
         };
         git.write_askpass()?;
@@ -78,7 +82,41 @@ impl<'a> Git<'a> {
                 .run()?;
             expect(&made, "make a temporary repository")?;
         }
+        if let Some(ca) = ca.filter(|_| remote.scheme == Scheme::Https) {
+            git.ca = Some(git.write_certificates(ca)?);
+        }
         Ok(git)
+    }
+
+    /// Writes the certificates to a file, behind those that the user's git is set to trust.
+    ///
+    /// Source: <https://git-scm.com/docs/git-config#Documentation/git-config.txt-httpsslCAInfo>
+    fn write_certificates(&self, ca: &str) -> Result<Utf8PathBuf> {
+        let set = match self.env.var("GIT_SSL_CAINFO") {
+            Some(file) => file.to_owned(),
+            None => self
+                .git("config")
+                .args(["--type=path", "--get-urlmatch", "http.sslCAInfo"])
+                .arg(self.remote.as_str())
+                .run()?
+                .text(),
+        };
+        let mut text = match set.is_empty() {
+            true => String::new(),
+            false => fs_err::read_to_string(&set).map_err(|error| {
+                Error::new(format!(
+                    "git is set to trust certificates that cannot be read: {error}"
+                ))
+                .help("correct `GIT_SSL_CAINFO`, or git's `http.sslCAInfo`")
+            })?,
+        };
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(ca);
+        let path = utf8(self.scratch.path().join("ca.pem"))?;
+        fs_err::write(&path, text).map_err(|error| Error::new(error.to_string()))?;
+        Ok(path)
     }
 
     /// The version, as `(major, minor)`.
@@ -397,9 +435,12 @@ impl<'a> Git<'a> {
 
     /// A command that talks to the remote; it may ask for the login through the script.
     fn network(&self, command: &'static str) -> Program<'_> {
-        let program = Program::new(self.env, "git")
+        let mut program = Program::new(self.env, "git")
             .dir(&self.dir)
             .var("LC_ALL", "C");
+        if let Some(ca) = &self.ca {
+            program = program.var("GIT_SSL_CAINFO", ca.as_str());
+        }
         let Some(login) = &self.login else {
             return program.arg(command);
         };
@@ -494,6 +535,11 @@ impl<'a> Git<'a> {
         if has(&["permission denied (", "too many authentication failures"]) {
             return error("ssh has no key that is accepted".to_owned())
                 .help("add your key to the agent (`ssh-add`) and to your account");
+        }
+        if has(&["certificate verification failed", "ssl certificate problem"]) {
+            return error(format!("the certificate of `{host}` is not trusted")).help(
+                "name the file of the authority that signed it in `repo.caFile`, or have git trust it",
+            );
         }
         let denied = &[
             "authentication failed",

@@ -81,6 +81,7 @@ impl<'a> Session<'a> {
         let forge = match (&target.provider, &login) {
             (Some(provider), Some(login)) => Some(forge::open(
                 provider,
+                target.credentials.ca.as_deref(),
                 login.password.clone(),
                 world.patience,
             )?),
@@ -104,7 +105,12 @@ impl<'a> Session<'a> {
             redactor.learn_login(&login.username, &login.password);
         }
         let git_login = login.clone().filter(|_| is_own && takes_login);
-        let git = Git::open(env, &target.remote, git_login)?;
+        let git = Git::open(
+            env,
+            &target.remote,
+            git_login,
+            target.credentials.ca.as_deref(),
+        )?;
         let kubectl = Kubectl::open(
             env,
             options.kubeconfig.as_ref(),
@@ -127,6 +133,8 @@ impl<'a> Session<'a> {
             journal: RefCell::new(journal),
             redactor,
             write_tree: world.write_tree,
+            own_key,
+            own_keys: OnceCell::new(),
             repository: RefCell::new(None),
             checkpoint: world.checkpoint,
         };
@@ -156,8 +164,6 @@ impl<'a> Session<'a> {
     }
 
     /// Ends the run here if the caller wants it to.
-            own_key,
-            own_keys: OnceCell::new(),
     pub(crate) fn reached(&self, point: &str) -> Result<()> {
         match self.checkpoint {
             Some(goes_on) if !goes_on(point) => Err(Error::new(format!("stopped after {point}"))),

@@ -3,19 +3,31 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustls::ServerConfig;
 use serde_json::Value;
 
-use crate::http::{Reply, Request, serve};
+use crate::http::{Reply, Request, serve_with};
 
 /// Serves the bare repositories of a folder; gives the port.
 pub fn start(folder: &Path, user: &str, password: &str) -> u16 {
+    start_with(None, folder, user, password)
+}
+
+/// The same behind TLS.
+pub fn start_with(
+    tls: Option<Arc<ServerConfig>>,
+    folder: &Path,
+    user: &str,
+    password: &str,
+) -> u16 {
     let folder = folder.to_owned();
     let login = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
     let user = user.to_owned();
-    serve(move |request| {
+    serve_with(tls, move |request| {
         if request.headers.get("authorization") != Some(&login) {
             return Reply::json(401, &Value::Null)
                 .header("WWW-Authenticate", "Basic realm=\"git\"");

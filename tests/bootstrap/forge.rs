@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use fluxgen::bootstrap::{ForgeKind, Provider, Visibility};
+use rustls::ServerConfig;
 use serde_json::{Value, json};
 
-use crate::http::{Reply, Request, decoded, serve};
+use crate::http::{Reply, Request, decoded, serve_with};
 use crate::scene::{TOKEN, make_bare};
 
 pub struct Key {
@@ -60,6 +61,7 @@ pub struct Fault {
 #[derive(Clone)]
 pub struct Forge {
     state: Arc<Mutex<State>>,
+    scheme: &'static str,
     port: u16,
 }
 
@@ -72,6 +74,12 @@ pub const KINDS: [ForgeKind; 4] = [
 
 impl Forge {
     pub fn new(kind: ForgeKind, repository: &Path) -> Self {
+        Self::with(None, kind, repository)
+    }
+
+    /// The same behind TLS.
+    pub fn with(tls: Option<Arc<ServerConfig>>, kind: ForgeKind, repository: &Path) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let state = Arc::new(Mutex::new(State {
             kind,
             repository: repository.to_owned(),
@@ -91,11 +99,15 @@ impl Forge {
             script: Vec::new(),
         }));
         let own = state.clone();
-        let port = serve(move |request| {
+        let port = serve_with(tls, move |request| {
             let mut state = own.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             answer(&mut state, &request)
         });
-        Self { state, port }
+        Self {
+            state,
+            scheme,
+            port,
+        }
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
@@ -115,7 +127,12 @@ impl Forge {
             visibility: Visibility::Private,
             description: None,
             teams: Vec::new(),
-            api_url: Some(format!("http://127.0.0.1:{}{}", self.port, prefix(kind))),
+            api_url: Some(format!(
+                "{}://127.0.0.1:{}{}",
+                self.scheme,
+                self.port,
+                prefix(kind)
+            )),
             username: None,
         }
     }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 pub struct Request {
     pub method: String,
@@ -67,23 +70,41 @@ pub fn decoded(text: &str) -> String {
 
 /// Serves until the test program ends; gives the port.
 pub fn serve(answer: impl Fn(Request) -> Reply + Send + Sync + 'static) -> u16 {
+    serve_with(None, answer)
+}
+
+/// The same behind TLS, where there is a certificate to show.
+pub fn serve_with(
+    tls: Option<Arc<ServerConfig>>,
+    answer: impl Fn(Request) -> Reply + Send + Sync + 'static,
+) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    let answer = std::sync::Arc::new(answer);
+    let answer = Arc::new(answer);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(stream) = stream else { continue };
-            let answer = answer.clone();
-            std::thread::spawn(move || {
-                one(stream, answer.as_ref());
+            let (answer, tls) = (answer.clone(), tls.clone());
+            std::thread::spawn(move || match tls {
+                Some(tls) => {
+                    let connection = ServerConnection::new(tls).expect("a connection");
+                    let mut stream = StreamOwned::new(connection, stream);
+                    one(&mut stream, answer.as_ref());
+                    stream.conn.send_close_notify();
+                    stream.flush().ok();
+                }
+                None => {
+                    let mut stream = stream;
+                    one(&mut stream, answer.as_ref());
+                }
             });
         }
     });
     port
 }
 
-fn one(mut stream: TcpStream, answer: &dyn Fn(Request) -> Reply) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
+fn one(stream: &mut (impl Read + Write), answer: &dyn Fn(Request) -> Reply) -> Option<()> {
+    let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let mut words = line.split_whitespace();
@@ -101,7 +122,9 @@ fn one(mut stream: TcpStream, answer: &dyn Fn(Request) -> Reply) -> Option<()> {
         .get("expect")
         .is_some_and(|value| value == "100-continue")
     {
+        let stream = reader.get_mut();
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok()?;
+        stream.flush().ok()?;
     }
     let mut body = Vec::new();
     if headers
@@ -140,6 +163,8 @@ fn one(mut stream: TcpStream, answer: &dyn Fn(Request) -> Reply) -> Option<()> {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");
+    let stream = reader.get_mut();
     stream.write_all(head.as_bytes()).ok()?;
-    stream.write_all(&reply.body).ok()
+    stream.write_all(&reply.body).ok()?;
+    stream.flush().ok()
 }

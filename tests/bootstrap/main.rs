@@ -15,3 +15,4 @@ mod real;
 mod refusals;
 mod resume;
 mod scene;
+mod tls;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ureq::http;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::bootstrap::error::{Error, Result};
 use crate::bootstrap::secret::Secret;
@@ -41,7 +42,8 @@ impl Default for Patience {
 }
 
 pub(super) struct Client {
-    agent: ureq::Agent,
+    /// The first trusts the authority of `repo.caFile`, if there is one; the last what the machine trusts.
+    agents: Vec<ureq::Agent>,
     base: String,
     kind: ForgeKind,
     host: String,
@@ -86,24 +88,23 @@ impl From<Fault> for Error {
 }
 
 impl Client {
-    pub(super) fn new(provider: &Provider, token: Secret, patience: Patience) -> Result<Self> {
+    pub(super) fn new(
+        provider: &Provider,
+        ca: Option<&str>,
+        token: Secret,
+        patience: Patience,
+    ) -> Result<Self> {
         let base = match &provider.api_url {
             Some(url) => checked_api_url(url)?,
             None => default_api_url(provider.kind, &provider.host),
         };
-        // Redirects are answered below: a forge redirects what was renamed, and the token
-        // must not follow to another host.
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .timeout_connect(Some(Duration::from_secs(15)))
-            .user_agent(concat!("fluxgen/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
+        let mut roots = Vec::new();
+        if let Some(ca) = ca {
+            roots.push(certificates(ca)?);
+        }
+        roots.push(RootCerts::PlatformVerifier);
         Ok(Self {
-            agent,
+            agents: roots.into_iter().map(agent).collect(),
             base,
             kind: provider.kind,
             host: provider.host.clone(),
@@ -231,12 +232,12 @@ impl Client {
             request = request.header("X-Atlassian-Token", "no-check");
         }
         let mut response = match body {
-            Some(body) => self.agent.run(
+            Some(body) => self.run(
                 request
                     .header("Content-Type", "application/json")
                     .body(body.to_string())?,
             )?,
-            None => self.agent.run(request.body(())?)?,
+            None => self.run(request.body(())?)?,
         };
         let text = response.body_mut().read_to_string().unwrap_or_default();
         Ok(Reply {
@@ -244,6 +245,22 @@ impl Client {
             headers: response.headers().clone(),
             body: serde_json::from_str(&text).unwrap_or(Value::Null),
         })
+    }
+
+    /// Where the first authorities do not vouch for the server, the next are asked; a connection that
+    /// is not trusted has carried nothing.
+    fn run<B: ureq::AsSendBody + Clone>(
+        &self,
+        request: http::Request<B>,
+    ) -> std::result::Result<http::Response<ureq::Body>, ureq::Error> {
+        let mut agents = self.agents.iter().peekable();
+        loop {
+            let agent = agents.next().expect("there is always the machine's");
+            match agent.run(request.clone()) {
+                Err(error) if is_untrusted(&error) && agents.peek().is_some() => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Sources: <https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api>,
@@ -327,6 +344,16 @@ impl Client {
     }
 
     fn unreachable(&self, purpose: Purpose, error: &ureq::Error) -> Error {
+        if is_untrusted(error) {
+            return Error::new(format!(
+                "cannot {}: the certificate of `{}` is not trusted",
+                purpose.doing, self.host
+            ))
+            .note(error.to_string())
+            .help(
+                "name the file of the authority that signed it in `repo.caFile`, or have this machine trust it",
+            );
+        }
         Error::new(format!(
             "cannot {}: `{}` cannot be reached",
             purpose.doing, self.host
@@ -334,6 +361,43 @@ impl Client {
         .note(error.to_string())
         .help("check the host in `[repo.provider]`, the network and `HTTPS_PROXY`")
     }
+}
+
+/// Redirects are answered by the caller: a forge redirects what was renamed, and the token must not
+/// follow to another host.
+fn agent(roots: RootCerts) -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .tls_config(TlsConfig::builder().root_certs(roots).build())
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .timeout_connect(Some(Duration::from_secs(15)))
+        .user_agent(concat!("fluxgen/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .new_agent()
+}
+
+/// All certificates of a PEM text.
+fn certificates(pem: &str) -> Result<RootCerts> {
+    let mut found = Vec::new();
+    for item in parse_pem(pem.as_bytes()) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => found.push(certificate),
+            Ok(_) => {}
+            Err(error) => {
+                return Err(Error::new("a certificate of `repo.caFile` cannot be read")
+                    .note(error.to_string()));
+            }
+        }
+    }
+    Ok(RootCerts::new_with_certs(&found))
+}
+
+/// Whether the server's certificate is of nobody who is trusted. rustls says so in an error of its
+/// own or inside of an I/O error.
+fn is_untrusted(error: &ureq::Error) -> bool {
+    error.to_string().contains("invalid peer certificate")
 }
 
 /// The API's place on a host.
@@ -408,13 +472,14 @@ fn header<'r>(reply: &'r Reply, name: &str) -> Option<&'r str> {
 }
 
 fn is_passing(error: &ureq::Error) -> bool {
-    matches!(
-        error,
-        ureq::Error::Io(_)
-            | ureq::Error::Timeout(_)
-            | ureq::Error::ConnectionFailed
-            | ureq::Error::Protocol(_)
-    )
+    !is_untrusted(error)
+        && matches!(
+            error,
+            ureq::Error::Io(_)
+                | ureq::Error::Timeout(_)
+                | ureq::Error::ConnectionFailed
+                | ureq::Error::Protocol(_)
+        )
 }
 
 /// The server's own words: `message` with `errors` (GitHub, Gitea), `message` as a text, list or

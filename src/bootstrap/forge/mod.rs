@@ -131,9 +131,14 @@ pub struct Proposal {
     pub body: String,
 }
 
-/// The forge of a provider.
-pub fn open(provider: &Provider, token: Secret, patience: Patience) -> Result<Box<dyn Forge>> {
-    let client = client::Client::new(provider, token, patience)?;
+/// The forge of a provider. `ca` are PEM certificates that are trusted beside the machine's own.
+pub fn open(
+    provider: &Provider,
+    ca: Option<&str>,
+    token: Secret,
+    patience: Patience,
+) -> Result<Box<dyn Forge>> {
+    let client = client::Client::new(provider, ca, token, patience)?;
     let provider = provider.clone();
     Ok(match provider.kind {
         ForgeKind::GitHub => Box::new(github::GitHub { client, provider }),
