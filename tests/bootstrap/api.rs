@@ -74,7 +74,8 @@ fn answer(state: &mut State, request: &Request) -> Reply {
     let (namespace, plural, name) = match rest {
         ["namespaces", name] => ("", "namespaces", Some(*name)),
         ["namespaces", namespace, plural] => (*namespace, *plural, None),
-        ["namespaces", namespace, plural, name] => (*namespace, *plural, Some(*name)),
+        ["namespaces", namespace, plural, name]
+        | ["namespaces", namespace, plural, name, "status"] => (*namespace, *plural, Some(*name)),
         [plural] => ("", *plural, None),
         [plural, name] => ("", *plural, Some(*name)),
         _ => {
@@ -107,6 +108,23 @@ fn answer(state: &mut State, request: &Request) -> Reply {
             )
         }
         ("PATCH", Some(name)) => patch(state, request, (&resource, namespace, name)),
+        ("DELETE", Some(name)) => {
+            let mut is_gone = false;
+            state.objects.retain(|(of, home, own), _| {
+                let is_it =
+                    (of.as_str(), home.as_str(), own.as_str()) == (&resource, namespace, name);
+                is_gone |= is_it;
+                let is_inside = resource == "namespaces" && home == name;
+                !is_it && !is_inside
+            });
+            match is_gone {
+                true => Reply::json(
+                    200,
+                    &json!({ "kind": "Status", "apiVersion": "v1", "status": "Success" }),
+                ),
+                false => failure(404, "NotFound", &format!("{resource} \"{name}\" not found")),
+            }
+        }
         _ => failure(405, "MethodNotAllowed", "not here"),
     }
 }
@@ -234,6 +252,10 @@ fn patch(
         return failure(404, "NotFound", &format!("{resource} \"{name}\" not found"));
     };
     let body = request.json();
+    if request.path.ends_with("/status") {
+        object["status"] = body["status"].clone();
+        return Reply::json(200, object);
+    }
     for (key, value) in body["metadata"]["annotations"]
         .as_object()
         .expect("annotations")

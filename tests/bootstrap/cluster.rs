@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Value, json};
 
+use crate::real_cluster::{NAMED, RealCluster};
+
 /// The resource as kubectl names it (`deployments.apps`), the namespace, the name.
 pub type Key = (String, String, String);
 
@@ -19,11 +21,13 @@ pub struct State {
     pub lag: usize,
     looks: BTreeMap<Key, usize>,
     pub faults: Faults,
-    /// The call, counted from now, after which the stub kills the program that called it.
-    pub kill_in: Option<usize>,
     /// What the API server says its minor version is.
     pub minor: &'static str,
+    /// The call, counted from now, after which the stub kills the program that called it.
+    pub kill_in: Option<usize>,
     pub calls: Vec<Call>,
+    /// The API server alone: nobody reports on what is applied.
+    pub is_without_controllers: bool,
 }
 
 /// What goes wrong.
@@ -42,13 +46,18 @@ pub struct Faults {
 }
 
 /// One call of kubectl, as the stub recorded it.
+#[derive(Clone)]
 pub struct Call {
     pub args: Vec<String>,
     pub env: Vec<String>,
 }
 
 #[derive(Clone)]
-pub struct Cluster(Arc<Mutex<State>>);
+pub struct Cluster {
+    state: Arc<Mutex<State>>,
+    /// The real cluster that this one stands for no more.
+    real: Option<Arc<RealCluster>>,
+}
 
 /// What an API server knows without any CRD.
 const BUILT_IN: [(&str, &str, &str); 12] = [
@@ -76,19 +85,31 @@ const BUILT_IN: [(&str, &str, &str); 12] = [
 
 impl Cluster {
     pub fn new(repository: &Path) -> Self {
-        let cluster = Self(Arc::new(Mutex::new(State {
-            repository: repository.to_owned(),
+        let state = State {
             lag: 1,
-            ..State::default()
-        })));
+            ..State::of(repository)
+        };
+        let cluster = Self {
+            state: Arc::new(Mutex::new(state)),
+            real: None,
+        };
         cluster.put(json!({
             "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "default" }
         }));
         cluster
     }
 
+    pub fn of(real: Arc<RealCluster>) -> Self {
+        Self {
+            state: Arc::default(),
+            real: Some(real),
+        }
+    }
+
+    /// The stand-in itself; tests that look there are not for a real cluster.
     pub fn state(&self) -> MutexGuard<'_, State> {
-        self.0
+        assert!(self.real.is_none(), "a real cluster has no such state");
+        self.state
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -103,12 +124,35 @@ impl Cluster {
 
     /// Puts an object there, as somebody else would.
     pub fn put(&self, object: Value) {
+        if let Some(real) = &self.real {
+            return real.put(object);
+        }
         let mut state = self.state();
         state.apply(object).expect("a known kind");
     }
 
     pub fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Value> {
+        if let Some(real) = &self.real {
+            return real.get(resource, namespace, name);
+        }
         self.state().look(resource, namespace, name)
+    }
+
+    /// Takes a resource of Flux's namespace away, as somebody else would.
+    pub fn remove(&self, resource: &str, name: &str) {
+        if let Some(real) = &self.real {
+            return real.remove(resource, name);
+        }
+        let key = (resource.to_owned(), NAMED.to_owned(), name.to_owned());
+        self.state().objects.remove(&key).expect("it is there");
+    }
+
+    /// What was called, where it was recorded and not written to the scene's folder.
+    pub fn calls(&self) -> Vec<Call> {
+        match self.real {
+            Some(_) => Vec::new(),
+            None => self.state().calls.clone(),
+        }
     }
 
     /// A Secret's entry, decoded.
@@ -124,6 +168,9 @@ impl Cluster {
 
     /// How often kubectl was called with a word among its arguments.
     pub fn count(&self, word: &str) -> usize {
+        if let Some(real) = &self.real {
+            return real.count(word);
+        }
         let state = self.state();
         let has = |call: &&Call| call.args.iter().any(|arg| arg == word);
         state.calls.iter().filter(has).count()
@@ -131,6 +178,14 @@ impl Cluster {
 }
 
 impl State {
+    pub fn of(repository: &Path) -> Self {
+        Self {
+            repository: repository.to_owned(),
+            minor: "34",
+            ..Self::default()
+        }
+    }
+
     /// The resource of a kind: built in, or of a CRD that was applied.
     pub fn resource_of(&self, api_version: &str, kind: &str) -> Option<String> {
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
@@ -178,14 +233,6 @@ impl State {
                 text(&spec["names"]["kind"]),
                 text(&spec["names"]["plural"]),
                 true,
-    pub fn of(repository: &Path) -> Self {
-        Self {
-            repository: repository.to_owned(),
-            minor: "34",
-            ..Self::default()
-        }
-    }
-
             ));
         }
         known
@@ -257,7 +304,8 @@ impl State {
         Some(object.clone())
     }
 
-    fn status(&mut self, resource: &str, object: &Value) -> Option<Value> {
+    /// What the controllers report on an object.
+    pub fn status(&mut self, resource: &str, object: &Value) -> Option<Value> {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let kind = object["kind"].as_str().unwrap_or_default().to_owned();
         let generation = object["metadata"]["generation"].clone();
@@ -280,6 +328,9 @@ impl State {
             return Some(json!({ "observedGeneration": generation, "conditions": [
                 condition("Ready", false, &reason, &message),
             ] }));
+        }
+        if self.is_without_controllers && !resource.starts_with("customresourcedefinitions") {
+            return None;
         }
         match resource {
             "customresourcedefinitions.apiextensions.k8s.io" => Some(json!({ "conditions": [

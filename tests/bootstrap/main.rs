@@ -12,6 +12,7 @@ mod kubectl;
 mod plain;
 mod program;
 mod real;
+mod real_cluster;
 mod refusals;
 mod resume;
 mod scene;

@@ -6,21 +6,28 @@ use crate::scene::Scene;
 
 #[test]
 fn an_empty_repository_becomes_a_cluster_that_syncs_it() {
-    let scene = Scene::new();
+    let scene = Scene::on_cluster();
     let report = scene.complete();
     let plan = report.plan.to_string();
+    let namespace = scene.target.namespace.as_str();
+    let context = scene.target.context.as_deref().unwrap_or_default();
     for line in [
-        "bootstrap of cluster `staging` (context `kind-staging`) from `ssh://git@git.acme.example/acme/fleet`",
-        "  ok      cluster: context `kind-staging`, Kubernetes 1.34\n",
+        &format!(
+            "bootstrap of cluster `staging` (context `{context}`) from `ssh://git@git.acme.example/acme/fleet`"
+        ),
+        &format!("  ok      cluster: context `{context}`, Kubernetes 1."),
+        "  ok      Kubernetes version: Flux 2.9 takes 1.33 or newer\n",
         "  ok      cluster rights: everything is allowed\n",
         "  + commit             to do: push 1 local commit of `main` with it\n",
         "                       to do: commit 3 files\n",
-        "  + namespace          to do: create `flux-system`\n",
+        &format!("  + namespace          to do: create `{namespace}`\n"),
         "  = age-key            is there: none is declared\n",
         "  + components         to do: apply 5 resources: 2 CRDs and 2 Deployments among them\n",
         "  + credentials        to do: make a key pair (ECDSA P-384), store it in Secret `flux-system`\n",
         "the host keys of `git.acme.example` are declared\n",
-        "  + sync               to do: apply GitRepository and Kustomization `flux-system/flux-system`\n",
+        &format!(
+            "  + sync               to do: apply GitRepository and Kustomization `{namespace}/{namespace}`\n"
+        ),
     ] {
         assert!(plan.contains(line), "{line}\nin\n{plan}");
     }
@@ -70,7 +77,7 @@ fn an_empty_repository_becomes_a_cluster_that_syncs_it() {
 
 #[test]
 fn a_dry_run_prints_the_plan_and_changes_nothing() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::on_cluster();
     scene.options.dry_run = true;
     let before = scene.git(&["status", "--porcelain", "--untracked-files=all"]);
     let report = scene.run().expect("a plan");
@@ -91,7 +98,7 @@ fn a_dry_run_prints_the_plan_and_changes_nothing() {
 
 #[test]
 fn a_no_to_the_plan_changes_nothing() {
-    let scene = Scene::new();
+    let scene = Scene::on_cluster();
     scene.ui.answer.set(Answer::No);
     let report = scene.run().expect("a plan");
     assert_eq!(report.outcome, Outcome::Declined);
@@ -101,7 +108,7 @@ fn a_no_to_the_plan_changes_nothing() {
 
 #[test]
 fn the_public_key_is_shown_and_asked_about_where_no_forge_takes_it() {
-    let scene = Scene::new();
+    let scene = Scene::on_cluster();
     scene.ui.answer.set(Answer::Nobody);
     let error = scene.run().expect_err("nobody let the key in");
     assert_eq!(error.message, "the cluster's public key is not let in yet");
@@ -122,7 +129,7 @@ fn the_public_key_is_shown_and_asked_about_where_no_forge_takes_it() {
 
 #[test]
 fn a_file_that_is_not_made_any_more_is_removed_in_the_same_commit() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::on_cluster();
     let old = "clusters/staging/sources/git-old.yaml";
     scene.write(
         old,
@@ -138,7 +145,7 @@ fn a_file_that_is_not_made_any_more_is_removed_in_the_same_commit() {
 
 #[test]
 fn commits_are_signed_where_git_is_set_to_sign() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::on_cluster();
     let key = scene.path("home/signing");
     let made = std::process::Command::new("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"])
@@ -166,7 +173,7 @@ fn commits_are_signed_where_git_is_set_to_sign() {
 
 #[test]
 fn a_project_outside_of_any_repository_is_pushed_all_the_same() {
-    let scene = Scene::new();
+    let scene = Scene::on_cluster();
     fs_err::remove_dir_all(scene.project().join(".git")).expect("removed");
     scene.complete();
     assert!(

@@ -1,54 +1,32 @@
-//! The real kubectl: against the stand-in behind an HTTP API, and against a real cluster where
-//! `FLUXGEN_TEST_KUBECONFIG` names one.
+//! The real kubectl, against the stand-in behind an HTTP API.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use fluxgen::bootstrap::Outcome;
 
 use crate::api;
+use crate::cluster::Cluster;
 use crate::resume::check_points;
-use crate::scene::Scene;
+use crate::scene::{Scene, real_kubectl};
 
-fn real_kubectl() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join("kubectl"))
-        .find(|file| file.is_file());
-    if found.is_none() {
-        eprintln!("skipped: there is no kubectl");
-    }
-    found
-}
-
-/// Puts the real program in the stub's place; its arguments and environment are written down.
-fn use_real(scene: &mut Scene, kubectl: &std::path::Path, kubeconfig: PathBuf) {
-    let script = format!(
-        "#!/bin/sh\nprintf '%s\\n' \"$@\" >>'{log}'\nenv >>'{log}'\nexec '{kubectl}' \"$@\"\n",
-        log = scene.path("kubectl.log").display(),
-        kubectl = kubectl.display()
-    );
-    let file = scene.path("bin/kubectl");
-    fs_err::remove_file(&file).expect("removed");
-    fs_err::write(&file, script).expect("written");
-    fs_err::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("set");
-    scene.options.kubeconfig = Some(kubeconfig.display().to_string().into());
-}
-
-/// A scene with the real kubectl and the stand-in behind an API.
-fn scene() -> Option<Scene> {
-    let kubectl = real_kubectl()?;
-    let mut scene = Scene::new();
-    let port = api::start(&scene.cluster);
-    let config = scene.path("kubeconfig");
+/// A kubeconfig for a server on this machine.
+fn kubeconfig(port: u16, config: &Path) {
     let text = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: kind-staging\n\
          clusters:\n- name: c\n  cluster: {{ server: \"http://127.0.0.1:{port}\" }}\n\
          users:\n- name: u\n  user: {{}}\n\
          contexts:\n- name: kind-staging\n  context: {{ cluster: c, user: u }}\n"
     );
-    fs_err::write(&config, text).expect("written");
-    use_real(&mut scene, &kubectl, config);
+    fs_err::write(config, text).expect("written");
+}
+
+/// A scene with the real kubectl and the stand-in behind an API.
+fn scene() -> Option<Scene> {
+    let kubectl = real_kubectl()?;
+    let mut scene = Scene::new();
+    let config = scene.path("kubeconfig");
+    kubeconfig(api::start(&scene.cluster), &config);
+    scene.use_kubectl(&kubectl, &config);
     Some(scene)
 }
 
@@ -134,55 +112,35 @@ fn what_the_real_kubectl_says_is_understood() {
     );
 }
 
-/// A real cluster cannot fetch the repository of a test, so that the run ends before the sync. It
-/// makes CRDs, a namespace and controllers that never run, and takes the namespace away again.
+/// What `FLUXGEN_TEST_KUBECONFIG` does with a cluster, tried on an API server without controllers.
 #[test]
-fn a_real_cluster_takes_all_up_to_the_sync() {
-    let Some(kubeconfig) = std::env::var_os("FLUXGEN_TEST_KUBECONFIG") else {
-        eprintln!("skipped: FLUXGEN_TEST_KUBECONFIG names no cluster");
-        return;
-    };
+fn the_scene_of_a_real_cluster_is_brought_to_sync_and_cleans_up() {
     let Some(kubectl) = real_kubectl() else {
         return;
     };
-    let mut scene = Scene::new();
-    use_real(&mut scene, &kubectl, kubeconfig.clone().into());
-    scene.target.context = None;
-    scene.options.timeout = std::time::Duration::from_secs(1);
-    let namespace = format!("fluxgen-test-{}", std::process::id());
-    for file in scene
-        .target
-        .files
-        .iter_mut()
-        .chain(&mut scene.target.install)
-    {
-        let text = String::from_utf8(file.bytes.clone()).expect("UTF-8");
-        file.bytes = text
-            .replace(": flux-system", &format!(": {namespace}"))
-            .into_bytes();
-    }
-    scene.target.namespace.clone_from(&namespace);
-    scene.target.sync_name.clone_from(&namespace);
-    let error = scene.run().expect_err("its controllers are no programs");
-    let text = error.to_string();
-    let again = scene
-        .run()
-        .expect_err("its controllers are no programs")
-        .to_string();
-    let delete = std::process::Command::new(&kubectl)
-        .arg("--kubeconfig")
-        .arg(kubeconfig)
-        .args(["delete", "namespace", &namespace, "--wait=false"])
-        .status();
-    assert!(delete.is_ok_and(|status| status.success()));
-    for text in [text, again] {
-        assert!(
-            text.starts_with("the controllers were not ready within 1 seconds"),
-            "{text}"
-        );
-        assert!(
-            text.contains("Deployment `source-controller`: Available is False"),
-            "{text}"
-        );
-    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Cluster::new(folder.path());
+    server.state().is_without_controllers = true;
+    let config = folder.path().join("kubeconfig");
+    kubeconfig(api::start(&server), &config);
+    let namespace = {
+        let scene = Scene::on_real(&kubectl, &config);
+        scene
+            .run_while(&|point| point != "credentials.stored")
+            .expect_err("cut off");
+        scene.complete();
+        assert!(scene.cluster.secret("flux-system", "identity").is_some());
+        scene.cluster.remove("secrets", "flux-system");
+        assert!(scene.cluster.secret("flux-system", "identity").is_none());
+        scene.run().unwrap_or_else(|error| panic!("{error}"));
+        scene.expect_unchanged();
+        scene.target.namespace.clone()
+    };
+    let state = server.state();
+    let left: Vec<_> = state
+        .objects
+        .keys()
+        .filter(|(_, of, name)| *of == namespace || *name == namespace)
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
 }

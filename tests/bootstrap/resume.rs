@@ -47,7 +47,7 @@ pub fn check_points(make: &dyn Fn() -> Scene, wanted: impl Fn(&str) -> bool, kno
 #[test]
 fn a_run_that_was_cut_off_anywhere_is_gone_on_with() {
     check_points(
-        &Scene::new,
+        &Scene::on_cluster,
         |_| true,
         &[
             "commit.begun",
@@ -69,7 +69,7 @@ fn a_run_that_was_cut_off_anywhere_is_gone_on_with() {
 
 #[test]
 fn the_next_run_says_where_it_goes_on() {
-    let scene = Scene::new();
+    let scene = Scene::on_cluster();
     scene
         .run_while(&|point| point != "components.applied")
         .expect_err("it was cut off");
@@ -85,14 +85,9 @@ fn the_next_run_says_where_it_goes_on() {
 
 #[test]
 fn what_somebody_took_away_is_put_back() {
-    let scene = Scene::new();
+    let scene = Scene::on_cluster();
     scene.complete();
-    let key = (
-        "secrets".to_owned(),
-        "flux-system".to_owned(),
-        "flux-system".to_owned(),
-    );
-    scene.cluster.state().objects.remove(&key);
+    scene.cluster.remove("secrets", "flux-system");
     let report = scene.run().expect("a run");
     assert_eq!(report.outcome, Outcome::Done);
     scene.expect_unchanged();

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -16,11 +17,11 @@ use fluxgen::bootstrap::{
     Patience, Remote, Report, Result, Secret, Target, Ui, World, run,
 };
 
-use crate::cluster::Cluster;
 use fluxgen::schema::FluxMinor;
 
 use crate::cluster::Cluster;
 use crate::kubectl;
+use crate::real_cluster::RealCluster;
 
 pub const TOKEN: &str = "tok_5ecretOfNobody0123456789";
 pub const URL: &str = "ssh://git@git.acme.example/acme/fleet";
@@ -49,9 +50,9 @@ pub struct Recorder {
     pub plans: RefCell<Vec<String>>,
     pub asked: RefCell<Vec<String>>,
     pub answer: Cell<Answer>,
-}
     /// What is typed where a secret is asked for.
     pub typed: RefCell<Option<Secret>>,
+}
 
 impl Ui for Recorder {
     fn plan(&self, text: &str) {
@@ -70,12 +71,12 @@ impl Ui for Recorder {
         self.asked.borrow_mut().push(question.to_owned());
         self.answer.get()
     }
-}
 
     fn secret(&self, question: &str) -> Option<Secret> {
         self.asked.borrow_mut().push(question.to_owned());
         self.typed.borrow().clone()
     }
+}
 
 impl Scene {
     /// A plain git remote over ssh that is empty, a project with its TOML file committed.
@@ -120,8 +121,8 @@ impl Scene {
                 plans: RefCell::default(),
                 asked: RefCell::default(),
                 answer: Cell::new(Answer::Yes),
-            },
                 typed: RefCell::default(),
+            },
             vars: vars.into_iter().collect(),
             target: target(),
             options: Options {
@@ -139,6 +140,53 @@ impl Scene {
         scene.git(&["add", "fluxgen.toml"]);
         scene.git(&["commit", "--quiet", "--message=start"]);
         scene
+    }
+
+    /// A scene on the cluster of `FLUXGEN_TEST_KUBECONFIG`; without that, on the stand-in.
+    pub fn on_cluster() -> Self {
+        let Some(kubeconfig) = std::env::var_os("FLUXGEN_TEST_KUBECONFIG") else {
+            return Self::new();
+        };
+        let kubectl = real_kubectl().expect("FLUXGEN_TEST_KUBECONFIG needs a kubectl");
+        Self::on_real(&kubectl, Path::new(&kubeconfig))
+    }
+
+    /// The same with a cluster that is reached by the real kubectl.
+    pub fn on_real(kubectl: &Path, kubeconfig: &Path) -> Self {
+        let mut scene = Self::new();
+        scene.use_kubectl(kubectl, kubeconfig);
+        let real = RealCluster::new(
+            kubectl,
+            kubeconfig,
+            &scene.remote(),
+            &scene.path("kubectl.log"),
+        );
+        let target = &mut scene.target;
+        target.context = Some(real.context.clone());
+        target.namespace.clone_from(&real.namespace);
+        target.sync_name.clone_from(&real.namespace);
+        for file in target.files.iter_mut().chain(&mut target.install) {
+            let text = String::from_utf8(file.bytes.clone()).expect("UTF-8");
+            file.bytes = real.adapted(&text).into_bytes();
+        }
+        scene.options.timeout = Duration::from_secs(120);
+        scene.options.poll = Duration::from_millis(200);
+        scene.cluster = Cluster::of(Arc::new(real));
+        scene
+    }
+
+    /// Puts the real kubectl in the stub's place; its arguments and environment are written down.
+    pub fn use_kubectl(&mut self, kubectl: &Path, kubeconfig: &Path) {
+        let script = format!(
+            "#!/bin/sh\nprintf '%s\\n' \"$@\" >>'{log}'\nenv >>'{log}'\nexec '{kubectl}' \"$@\"\n",
+            log = self.path("kubectl.log").display(),
+            kubectl = kubectl.display()
+        );
+        let file = self.path("bin/kubectl");
+        fs_err::remove_file(&file).expect("removed");
+        fs_err::write(&file, script).expect("written");
+        fs_err::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("set");
+        self.options.kubeconfig = Some(kubeconfig.display().to_string().into());
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -359,7 +407,7 @@ impl Scene {
         ] {
             search(place, &texts.borrow().join("\n"));
         }
-        for call in &self.cluster.state().calls {
+        for call in &self.cluster.calls() {
             search("an argument of kubectl", &call.args.join("\n"));
             search("the environment of kubectl", &call.env.join("\n"));
         }
@@ -382,6 +430,17 @@ impl Drop for Scene {
             self.check_for_leaks();
         }
     }
+}
+
+pub fn real_kubectl() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join("kubectl"))
+        .find(|file| file.is_file());
+    if found.is_none() {
+        eprintln!("skipped: there is no kubectl");
+    }
+    found
 }
 
 pub fn make_bare(path: &Path) {
@@ -461,7 +520,7 @@ fn target() -> Target {
         },
         image_pull: None,
         age_key: None,
+        flux: Some(FluxMinor::NEWEST),
         message: "Add Flux v2.9.4 to cluster staging".to_owned(),
     }
 }
-        flux: Some(FluxMinor::NEWEST),
