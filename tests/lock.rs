@@ -480,8 +480,8 @@ fn a_download_that_takes_a_while_is_shown_on_a_terminal_and_taken_away() {
         let mut command = scene.command(&[command]);
         command.env("TERM", "xterm").env("NO_COLOR", "1");
         let (child, mut screen) = terminal::start(&mut command);
-        screen.wait_for(PATH);
-        screen.wait_for(" of ");
+        screen.wait_for(PATH, "");
+        screen.wait_for(" of ", "");
         go_on.send(()).expect("it waits");
         let shown = screen.rest();
         let output = child.wait_with_output().expect("it ends");

@@ -16,4 +16,6 @@ mod real_cluster;
 mod refusals;
 mod resume;
 mod scene;
+#[path = "../flux/terminal.rs"]
+mod terminal;
 mod tls;

@@ -4,6 +4,7 @@ use fluxgen::bootstrap::ForgeKind;
 
 use crate::forge::Forge;
 use crate::scene::{Scene, TOKEN};
+use crate::terminal;
 
 const RUN: [&str; 3] = ["bootstrap", "--cluster", "staging"];
 
@@ -350,4 +351,53 @@ fn a_project_on_a_forge_is_proposed_and_synced_after_the_merge() {
     assert_eq!(forge.state().teams, [("ops".to_owned(), "push".to_owned())]);
     let (out, _) = scene.expect(0, &with(&["--reconcile"]));
     assert!(out.ends_with("nothing to do\n"), "{out}");
+}
+
+#[test]
+fn a_passphrase_is_asked_for_on_a_terminal_and_not_shown_there() {
+    const PASSPHRASE: &str = "typed-by-nobody";
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let key = elsewhere.path().join("key").display().to_string();
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", PASSPHRASE, "-f", &key])
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: there is no ssh-keygen");
+        return;
+    }
+    let mut scene = Scene::new();
+    scene.secrets.push(PASSPHRASE.to_owned());
+    scene.write_project("");
+    let args = with(&["--private-key", &key]);
+    let (_, err) = scene.expect(2, &args);
+    assert!(
+        err.contains(&format!(
+            "error: there is no passphrase for `{key}`\n  help: set `FLUXGEN_KEY_PASSPHRASE`"
+        )),
+        "{err}"
+    );
+    let (child, mut screen) = terminal::start(&mut scene.command(&args));
+    screen.wait_for("passphrase of", "wrong-one\n");
+    let shown = screen.rest();
+    assert_eq!(
+        child.wait_with_output().expect("it ends").status.code(),
+        Some(2)
+    );
+    assert!(
+        shown.contains("error: the passphrase does not open"),
+        "{shown}"
+    );
+    assert!(!shown.contains("wrong-one"), "{shown}");
+    let (child, mut screen) = terminal::start(&mut scene.command(&args));
+    screen.wait_for("passphrase of", &format!("{PASSPHRASE}\n"));
+    screen.wait_for("carry it out? [y/N]", "y\n");
+    screen.wait_for("is it there now? [y/N]", "y\n");
+    let shown = screen.rest();
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{shown}");
+    assert!(!shown.contains(PASSPHRASE), "{shown}");
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(out.contains("its passphrase beside it"), "{out}");
+    let stored = scene.cluster.secret("flux-system", "password");
+    assert_eq!(stored.as_deref(), Some(PASSPHRASE));
 }

@@ -329,15 +329,19 @@ impl Scene {
         );
     }
 
-    /// The real program in the project; what it says is searched for secrets, too.
-    pub fn program(&self, args: &[&str]) -> (Option<i32>, String, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_fluxgen"))
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fluxgen"));
+        command
             .current_dir(self.project())
             .args(args)
             .env_clear()
-            .envs(&self.vars)
-            .output()
-            .expect("the program runs");
+            .envs(&self.vars);
+        command
+    }
+
+    /// The real program in the project; what it says is searched for secrets, too.
+    pub fn program(&self, args: &[&str]) -> (Option<i32>, String, String) {
+        let output = self.command(args).output().expect("the program runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         self.ui.say(&out);

@@ -52,16 +52,12 @@ pub fn start(command: &mut Command) -> (Child, Terminal) {
 }
 
 impl Terminal {
-    /// Reads on until these words were shown.
-    pub fn wait_for(&mut self, words: &str) {
+    /// Reads on until these words were shown, and types an answer.
+    pub fn wait_for(&mut self, words: &str, answer: &str) {
         while !self.shown.contains(words) {
             assert!(self.read(), "`{words}` is not in\n{}", self.shown);
         }
-    }
-
-    #[allow(dead_code, reason = "not every test types")]
-    pub fn type_in(&mut self, text: &str) {
-        self.master.write_all(text.as_bytes()).expect("typed");
+        self.master.write_all(answer.as_bytes()).expect("typed");
     }
 
     /// Reads to the end; gives all that was shown.
