@@ -17,7 +17,6 @@ use fluxgen::image::policy::{Filter, Policy};
 use fluxgen::image::scan::scan;
 use fluxgen::image::{lint, report};
 use fluxgen::project::Project;
-use fluxgen::tree;
 
 const CLUSTERS: usize = 10;
 const RESOURCES: usize = 100;
@@ -94,15 +93,8 @@ fn percent_more(with: Duration, without: Duration) -> f64 {
 fn checked(config: &Utf8Path, with_images: bool) {
     let mut project = Project::open(config, &[]).expect("a project");
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
-    let built = project.built.as_ref().and_then(|built| built.tree.as_ref());
-    let built = built.expect("it compiles");
-    let plan = tree::plan(
-        built,
-        &project.existing,
-        &project.config,
-        &[],
-        &mut diagnostics,
-    );
+    let plan = project.plan(&[], &mut diagnostics);
+    let plan = plan.expect("it compiles");
     assert_eq!(plan.clusters.len(), CLUSTERS);
     if with_images {
         scan(&mut project, &mut diagnostics);
@@ -113,20 +105,11 @@ fn checked(config: &Utf8Path, with_images: bool) {
 fn build(root: &Utf8Path, config: &Utf8Path) {
     let mut project = Project::open(config, &[]).expect("a project");
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
-    let built = project
-        .built
-        .as_ref()
-        .and_then(|built| built.tree.as_ref())
-        .expect("it compiles");
-    tree::plan(
-        built,
-        &project.existing,
-        &project.config,
-        &[],
-        &mut diagnostics,
-    )
-    .carry_out(root)
-    .expect("written");
+    project
+        .plan(&[], &mut diagnostics)
+        .expect("it compiles")
+        .carry_out(root)
+        .expect("written");
 }
 
 fn main() {

@@ -8,12 +8,12 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::emit::{ClusterTree, Tree, header};
+use crate::emit::{ClusterTree, HEADER, Tree};
 use crate::expand::include::normalize;
 use crate::files::{EntryKind, Snapshot};
 use crate::node::Node;
 use crate::source::Span;
-use crate::tree::{CLUSTERS, Existing, File, LARGEST_FOREIGN};
+use crate::tree::{CLUSTERS, Existing, File, LARGEST_FOREIGN, Makers};
 use crate::yaml;
 
 /// The names that kustomize finds its file by.
@@ -38,7 +38,7 @@ pub(crate) fn check(
     }
 }
 
-/// Trees that this TOML file made for clusters which it does not name any more.
+/// Trees that this TOML file, or one that is gone, made for clusters which it does not name any more.
 pub(crate) fn left_over(
     snapshot: &Snapshot,
     config: &str,
@@ -46,14 +46,17 @@ pub(crate) fn left_over(
     diagnostics: &mut Diagnostics,
 ) -> std::io::Result<()> {
     let entries = snapshot.files().list(&snapshot.from_root(CLUSTERS))?;
-    let ours = header(config);
-    let is_ours = |path: &str| -> std::io::Result<bool> {
+    let mut makers = Makers::of(config, &BTreeMap::new(), snapshot);
+    let mut is_ours = |path: &str| -> std::io::Result<bool> {
         let file = path.ends_with(".yaml") || path.ends_with(".yml");
         let bytes = match file {
             true => snapshot.read_own(path, LARGEST_FOREIGN)?,
             false => None,
         };
-        Ok(bytes.is_some_and(|bytes| bytes.starts_with(ours.as_bytes())))
+        Ok(bytes.is_some_and(|bytes| {
+            makers.meet(&bytes, snapshot);
+            bytes.starts_with(HEADER.as_bytes()) && makers.is_own(&bytes)
+        }))
     };
     for entry in entries.unwrap_or_default() {
         if entry.kind != EntryKind::Folder || clusters.contains(&entry.name) {

@@ -112,7 +112,11 @@ In an expression there are `cluster`, `vars`, `repo`, `flux`, `name`, `namespace
         "a file that is not fluxgen's stands where one would be written",
         "\
 fluxgen replaces and removes only files that begin with its header, and follows no symbolic link. Move
-the file away, or let `fluxgen build --adopt PATH` take it over, which replaces what is in it.",
+the file away, or let `fluxgen build --adopt PATH` take it over, which replaces what is in it.
+
+A header names the TOML file. Where two TOML files in one folder have a cluster of one name, neither writes
+over what the other made. Files made from a TOML file that is gone are taken over without a word: it was
+renamed.",
     ),
     of_stage(
         "flux-downgrade",

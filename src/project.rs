@@ -24,7 +24,7 @@ use crate::settings::Settings;
 use crate::settings::fields::list;
 use crate::source::Sources;
 use crate::templates;
-use crate::tree::{self, Existing, Plan};
+use crate::tree::{self, Existing, Makers, Plan};
 
 /// The name the TOML file is found by.
 pub const CONFIG: &str = "fluxgen.toml";
@@ -75,16 +75,16 @@ pub fn find(start: &Utf8Path, config: Option<&Utf8Path>) -> anyhow::Result<Utf8P
 
 impl Project {
     /// What has to be done for the tree to stand on disk, and what is in its way; `None` where there is no tree.
-    pub(crate) fn plan(
-        &self,
-        adopted: &[Utf8PathBuf],
-        diagnostics: &mut Diagnostics,
-    ) -> Option<Plan> {
-        let tree = self.built.as_ref()?.tree.as_ref()?;
+    pub fn plan(&self, adopted: &[Utf8PathBuf], diagnostics: &mut Diagnostics) -> Option<Plan> {
+        let built = self.built.as_ref()?;
+        let tree = built.tree.as_ref()?;
+        let makers = Makers::of(&self.config, &self.existing, &self.snapshot);
+        let settings = &built.resolved.settings;
+        makers.check(tree, &self.existing, adopted, settings, diagnostics);
         Some(tree::plan(
             tree,
             &self.existing,
-            &self.config,
+            &makers,
             adopted,
             diagnostics,
         ))

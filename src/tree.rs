@@ -4,6 +4,7 @@
 //! is written beside its place and renamed, so that it is old or new and never half.
 
 mod conflict;
+mod maker;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Write as _;
@@ -22,6 +23,8 @@ use crate::link::ForeignResource;
 use crate::node::Node;
 use crate::resource::{Identity, Resource};
 use crate::source::Sources;
+
+pub(crate) use maker::Makers;
 
 /// The folder of all trees, below the project's.
 pub const CLUSTERS: &str = "clusters";
@@ -295,15 +298,14 @@ pub struct ClusterPlan {
 
 /// Compares a tree with what stands on disk; `adopted` are files that may be taken over, and
 /// folders of such files.
-pub fn plan(
+pub(crate) fn plan(
     tree: &Tree,
     existing: &BTreeMap<String, Existing>,
-    config: &str,
+    makers: &Makers,
     adopted: &[Utf8PathBuf],
     diagnostics: &mut Diagnostics,
 ) -> Plan {
     let nothing = Existing::default();
-    let ours = crate::emit::header(config);
     let mut plan = Plan::default();
     for cluster in &tree.clusters {
         let mut no_folders = BTreeSet::new();
@@ -377,7 +379,7 @@ pub fn plan(
                 File::Ours(bytes)
                     if !cluster.files.contains_key(path.as_str())
                         && !cluster.left_alone.iter().any(|left| **left == **path)
-                        && bytes.starts_with(ours.as_bytes()) =>
+                        && makers.is_own(bytes) =>
                 {
                     own.remove.push(path.clone());
                 }

@@ -493,7 +493,7 @@ postBuild = { substitute.flux = "${{ flux.version }}", substituteStrategy = "Wit
     scene.expect(0, &["build"]);
     for (name, version) in [("staging", "2.9.3"), ("prod", "2.9.4")] {
         let apps = scene.read(&format!("clusters/{name}/kustomizations/apps.yaml"));
-        assert!(apps.contains(&format!("flux: {version}\n")), "{apps}");
+        assert!(apps.contains(&format!("flux: \"{version}\"\n")), "{apps}");
     }
 }
 

@@ -12,7 +12,7 @@ use crate::files::Snapshot;
 use crate::install::Releases;
 use crate::project::{LARGEST_INCLUDE, Project};
 use crate::repository::{Repository, RepositoryError};
-use crate::tree::{self, CLUSTERS};
+use crate::tree::{self, CLUSTERS, Makers};
 
 /// What is generated and not in HEAD.
 pub(super) struct Pending {
@@ -40,7 +40,8 @@ impl Pending {
         // What may be taken over was decided for the disk.
         let mut found = Diagnostics::default();
         let all = [Utf8PathBuf::from(CLUSTERS)];
-        let plan = tree::plan(tree, &existing, &project.config, &all, &mut found);
+        let makers = Makers::of(&project.config, &existing, &project.snapshot);
+        let plan = tree::plan(tree, &existing, &makers, &all, &mut found);
         if let Some(first) = found.into_sorted().into_iter().next() {
             anyhow::bail!(
                 "in HEAD, {}\n  help: commit its removal first",

@@ -388,3 +388,72 @@ fn folders_that_are_only_read_need_no_right_to_write() {
         std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(mode)).expect("set");
     }
 }
+
+#[test]
+fn two_toml_files_do_not_write_over_each_others_trees() {
+    let folder = project(PROJECT);
+    let root = folder.path();
+    std::fs::rename(root.join("fluxgen.toml"), root.join("a.toml")).expect("renamed");
+    let other = PROJECT.replace("path = \"./apps\"", "path = \"./others\"");
+    write(
+        root,
+        "b.toml",
+        other.replace("[clusters.prod]\n", "[clusters.test]\n"),
+    );
+    succeeds(root, &["--config", "a.toml", "build"]);
+    let before = files(root);
+    for args in [
+        &["--config", "b.toml", "build"][..],
+        &["--config", "b.toml", "build", "--dry-run"],
+        &["--config", "b.toml", "check"],
+        &["--config", "b.toml", "diff"],
+    ] {
+        let told = fails(root, 1, args);
+        assert!(
+            told.contains("2 files of `clusters/staging` were generated from `a.toml`"),
+            "{told}"
+        );
+        assert!(told.contains("--> b.toml:4:11"), "{told}");
+        assert!(told.contains("or remove `a.toml`"), "{told}");
+    }
+    assert_eq!(files(root), before);
+    succeeds(root, &["--config", "a.toml", "check"]);
+    // What is taken over by consent is refused to the other one.
+    let adopt = ["--config", "b.toml", "build", "--adopt", "clusters/staging"];
+    succeeds(root, &adopt);
+    assert!(read(root, APPS).contains("path: ./others\n"));
+    succeeds(root, &["--config", "b.toml", "build"]);
+    fails(root, 1, &["--config", "a.toml", "build"]);
+    // In a cluster of two TOML files each makes its own.
+    let third = other
+        .replace(".apps]", ".third]")
+        .replace(".infra]", ".fourth]");
+    write(root, "c.toml", third);
+    succeeds(root, &["--config", "c.toml", "build"]);
+    succeeds(root, &["--config", "b.toml", "build"]);
+    assert!(read(root, APPS).contains("path: ./others\n"));
+    assert!(read(root, "clusters/staging/kustomizations/third.yaml").contains("./others"));
+}
+
+#[test]
+fn a_renamed_toml_file_takes_over_what_it_made() {
+    let folder = project(PROJECT);
+    let root = folder.path();
+    succeeds(root, &["build"]);
+    std::fs::remove_file(root.join("fluxgen.toml")).expect("removed");
+    let (kept, _) = PROJECT
+        .split_once("[kustomizations.infra]")
+        .expect("it is there");
+    write(root, "fleet.toml", kept.replace("[clusters.prod]\n", ""));
+    let said = fluxgen(root, &["--config", "fleet.toml", "build"]);
+    assert_eq!(
+        printed(&said),
+        "staging: 1 written, 1 removed, 0 unchanged\n",
+        "{}",
+        told(&said)
+    );
+    // The tree of a cluster that is gone with it is told, as without the new name.
+    assert!(told(&said).contains("`clusters/prod` was generated"));
+    assert!(read(root, APPS).contains("from fleet.toml."));
+    succeeds(root, &["--config", "fleet.toml", "diff"]);
+}
