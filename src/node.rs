@@ -39,10 +39,13 @@ pub struct Marked {
     pub bare: Option<String>,
 }
 
+/// A map in the order of insertion, whose hash is cheap for the short keys of tables and still keyed at random.
+pub(crate) type OrderedMap<K, V> = IndexMap<K, V, foldhash::fast::RandomState>;
+
 /// A table in the order its keys were written.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
-    entries: IndexMap<String, Entry>,
+    entries: OrderedMap<String, Entry>,
 }
 
 /// A key's place and its value.

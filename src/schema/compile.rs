@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::condition::Condition;
@@ -11,6 +10,7 @@ use super::node::{
     Type,
 };
 use super::version::FluxMinor;
+use crate::node::OrderedMap;
 
 /// What is wrong with a schema file. Only a schema of ours can have one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,7 +101,7 @@ struct Reader {
     description: String,
     since: Option<FluxMinor>,
     until: Option<FluxMinor>,
-    properties: IndexMap<String, Arc<SchemaNode>>,
+    properties: OrderedMap<String, Arc<SchemaNode>>,
     additional: Option<Additional>,
     items: Option<Arc<SchemaNode>>,
     values: Vec<String>,

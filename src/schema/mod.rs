@@ -150,12 +150,39 @@ mod tests {
     }
 
     #[test]
-    fn every_pattern_compiles() {
+    fn every_pattern_compiles_and_takes_ascii_for_what_it_is() {
+        let texts = [
+            "",
+            "a",
+            "é",
+            "1h",
+            "5m0s",
+            "https://a.io/é",
+            "oci://a",
+            "a/b",
+            "@a/b",
+            "@artifact/é/é",
+            "ab\n",
+            "a b",
+            "_",
+            "-a",
+            "0123456789abcdef",
+            "../a",
+        ];
         for kind in &Registry::get().kinds {
             walk(kind.root(), &kind.kind, &mut |node, path| {
                 for minor in FluxMinor::ALL {
                     if let Some(pattern) = &node.keywords(minor).pattern {
-                        assert!(pattern.regex().is_some(), "{path}: {}", pattern.as_str());
+                        let whole = pattern.whole();
+                        let whole = whole.unwrap_or_else(|| panic!("{path}: {}", pattern.as_str()));
+                        assert!(pattern.ascii().is_some(), "{path}: {}", pattern.as_str());
+                        for text in texts {
+                            assert_eq!(
+                                pattern.is_match(text),
+                                whole.is_match(text),
+                                "{path} {text}"
+                            );
+                        }
                     }
                 }
             });

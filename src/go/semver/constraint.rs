@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use super::version::{Version, compare_prereleases};
 
@@ -147,7 +147,11 @@ static GRAMMAR: LazyLock<Grammar> = LazyLock::new(|| {
     const WORDS: &str = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*";
     let version = format!(r"v?{NUMBER}(?:\.{NUMBER}){{0,2}}(?:-{WORDS})?(?:\+{WORDS})?");
     let bound = format!("{OPERATOR}{SPACE}*{version}");
-    let compile = |pattern: String| Regex::new(&pattern).expect("the grammar is a valid pattern");
+    // The classes are all of ASCII, and cheaper to compile for it.
+    let compile = |pattern: String| {
+        let regex = RegexBuilder::new(&pattern).unicode(false).build();
+        regex.expect("the grammar is a valid pattern")
+    };
     Grammar {
         hyphen: compile(format!(
             "{SPACE}*({version}){SPACE}+-{SPACE}+({version}){SPACE}*"
