@@ -1,15 +1,15 @@
-//! What of a resource decides how its YAML is laid out: everything but its plain words.
+//! What of a resource decides how its YAML is laid out: everything but its short everyday texts.
 //!
-//! The built-in template puts a resource into its file whole. Two resources of one form differ only in words that
-//! the writer leaves bare and that every reader takes for themselves; what holds for the text of one holds for the
-//! other's. A fleet has few forms and many resources.
+//! The built-in template puts a resource into its file whole. Two resources of one form differ only in texts that
+//! the writer treats alike, leaving both bare or putting both as they are between quotes, and that every reader
+//! takes for themselves; what holds for the text of one holds for the other's. A fleet has few forms and many resources.
 
 use std::fmt::Write as _;
 
 use crate::node::{Node, Value};
 use crate::yaml::is_plain;
 
-/// The form of a resource as a text; of equal forms only plain words differ.
+/// The form of a resource as a text; of equal forms only short everyday texts differ.
 pub(super) fn form(node: &Node) -> String {
     let mut form = String::new();
     add(&node.value, &mut form);
@@ -21,7 +21,7 @@ fn add(value: &Value, form: &mut String) {
         Value::Table(table) => {
             form.push('{');
             for (key, entry) in table.iter() {
-                text(key, form);
+                string(key, form);
                 add(&entry.node.value, form);
             }
             form.push('}');
@@ -33,12 +33,14 @@ fn add(value: &Value, form: &mut String) {
             }
             form.push(']');
         }
-        Value::String(word) if is_word(word) => form.push('w'),
-        Value::String(other) => text(other, form),
+        Value::String(text) => string(text, form),
         Value::Marked(marked) => {
             form.push('m');
-            text(&marked.policy, form);
-            add(&marked.value, form);
+            quoted(&marked.policy, form);
+            match &marked.value {
+                Value::String(text) => quoted(text, form),
+                other => add(other, form),
+            }
         }
         Value::Null => form.push('0'),
         Value::Bool(true) => form.push('t'),
@@ -50,17 +52,42 @@ fn add(value: &Value, form: &mut String) {
     }
 }
 
+fn string(text: &str, form: &mut String) {
+    match is_word(text) {
+        true => form.push('w'),
+        false if is_plain(text) => whole(text, form),
+        false => quoted(text, form),
+    }
+}
+
+/// A text that is written between quotes, most often without escapes.
+fn quoted(text: &str, form: &mut String) {
+    let is_verbatim = |byte: u8| matches!(byte, b' '..=b'~') && !b"\"\\".contains(&byte);
+    match text.len() <= LONGEST && text.bytes().all(is_verbatim) {
+        true => form.push('q'),
+        false => whole(text, form),
+    }
+}
+
 /// Its length first, so that no text can be taken for what follows it.
-fn text(text: &str, form: &mut String) {
+fn whole(text: &str, form: &mut String) {
     write!(form, "s{};{text}", text.len()).expect("a String takes everything");
 }
 
-/// A short word of letters, digits and what names and paths have, which is written bare.
+/// What is longer may be laid out otherwise.
+const LONGEST: usize = 256;
+
+/// A short word of letters, digits and what names, paths and addresses have, which is written bare.
 fn is_word(text: &str) -> bool {
-    text.len() <= 256
-        && text
+    // A colon within an address ends no key.
+    let rest = match text.split_once("://") {
+        Some(("https" | "http" | "oci" | "ssh", rest)) => rest,
+        _ => text,
+    };
+    text.len() <= LONGEST
+        && rest
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_./@".contains(&byte))
         && is_plain(text)
 }
 
@@ -81,20 +108,33 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_words_do_not_count() {
-        assert_eq!(with("path", "./apps/a"), with("path", "clusters/prod-1"));
+    fn only_short_everyday_texts_do_not_count() {
+        let is_one_form = |texts: &[&str]| {
+            let forms = texts.iter().map(|text| with("path", *text));
+            forms.collect::<std::collections::HashSet<_>>().len() == 1
+        };
+        assert!(is_one_form(&["./apps/a", "prod-1", "ssh://git@a.io/b"]));
+        assert!(is_one_form(&[
+            "yes", "no", "1.10", ">=1.0 <2", "", "a: b", "*"
+        ]));
+        assert_eq!(with("a", true), with("b", true));
+        let long = "1".repeat(LONGEST + 1);
         let forms = [
             with("path", "./apps"),
-            with("name", "./apps"),
+            with("name", true),
             with("path", "yes"),
-            with("path", "no"),
-            with("path", "1.10"),
             with("path", "two words"),
             with("path", "two other words"),
             with("path", "a:b"),
+            with("path", "https://a:80"),
+            with("path", "x://a"),
             with("path", "a\nb"),
-            with("path", ""),
-            with("path", true),
+            with("path", "a\nc"),
+            with("path", "\"a"),
+            with("path", "\\a"),
+            with("path", "é"),
+            with("path", long.as_str()),
+            with("yes", true),
             with("path", false),
             with("path", 1),
             with("path", 11),
@@ -113,16 +153,25 @@ mod tests {
     }
 
     #[test]
-    fn a_marked_value_counts_with_its_policy() {
-        let marked = |policy: &str, value: &str| {
+    fn a_marked_value_counts_as_what_stands_between_quotes() {
+        let marked = |policy: &str, value: Value| {
             let marked = Marked {
                 policy: policy.to_owned(),
-                value: value.into(),
+                value,
                 bare: None,
             };
             with("tag", Value::Marked(Box::new(marked)))
         };
-        assert_ne!(marked("a:b", "v1"), marked("a:c", "v1"));
-        assert_ne!(marked("a:b", "v1"), with("tag", "v1"));
+        assert_eq!(marked("a:b", "v1".into()), marked("a:c", "1.0".into()));
+        let forms = [
+            marked("a:b", "v1".into()),
+            marked("a:\"b", "v1".into()),
+            marked("a:b", "v\"1".into()),
+            marked("a:b", 1.into()),
+            with("tag", "v1"),
+        ];
+        for (at, form) in forms.iter().enumerate() {
+            assert!(!forms[..at].contains(form), "{form}");
+        }
     }
 }
