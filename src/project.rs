@@ -1,6 +1,6 @@
 //! The edge: finds the TOML file, reads what it includes and what stands in the trees, runs the stages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::ErrorKind;
 
 use anyhow::{Context as _, bail};
@@ -24,7 +24,7 @@ use crate::settings::Settings;
 use crate::settings::fields::list;
 use crate::source::Sources;
 use crate::templates;
-use crate::tree::{self, Existing, Makers, Plan};
+use crate::tree::{self, Documents, Existing, Makers, Plan};
 
 /// The name the TOML file is found by.
 pub const CONFIG: &str = "fluxgen.toml";
@@ -46,6 +46,8 @@ pub struct Project {
     pub existing: BTreeMap<String, Existing>,
     /// Per cluster, the resources in files of the tree that hold marked values.
     pub standing: BTreeMap<String, Standing>,
+    /// The documents of those files, by their bytes.
+    pub(crate) read: HashMap<Bytes, Documents>,
     /// Policies whose values in the trees are not kept, as `namespace/name`.
     pub reset: Vec<String>,
     /// `None` where the TOML could not be read at all.
@@ -179,6 +181,7 @@ impl Project {
             diagnostics,
             existing: BTreeMap::new(),
             standing: BTreeMap::new(),
+            read: HashMap::new(),
             reset: Vec::new(),
             built: None,
         };
@@ -224,10 +227,13 @@ impl Project {
             .par_iter()
             .map(|(name, existing)| (name.clone(), existing.foreign(name)))
             .collect();
+        let stands = tree::standing(&self.existing);
+        tell_unreadable(&stands.unreadable, &mut self.diagnostics);
+        self.read = stands.read;
         let around = Surroundings {
             config: self.config.clone(),
             templates,
-            standing: standing(&self.existing, &mut self.diagnostics),
+            standing: stands.clusters,
             reset: self.reset.clone(),
         };
         let mut built = build(
@@ -350,27 +356,19 @@ pub(crate) fn settings(
     Ok(document.map(|document| resolve(&document, diagnostics).settings))
 }
 
-/// What stands in the trees. A file that cannot be read would lose what image automation set in it.
-fn standing(
-    existing: &BTreeMap<String, Existing>,
-    diagnostics: &mut Diagnostics,
-) -> BTreeMap<String, Standing> {
-    let mut standing = BTreeMap::new();
-    for (name, (own, unreadable)) in tree::standing(existing) {
-        for path in unreadable {
-            let path = format!("{}/{name}/{path}", tree::CLUSTERS);
-            diagnostics.push(
-                Diagnostic::error(
-                    "unreadable-tree",
-                    format!("`{path}` cannot be read, and what image automation set in it would be lost"),
-                )
-                .with_note("a merge may have left its conflict in the file")
-                .with_help("take one side, `git checkout --ours` or `--theirs`, or remove the file to start from `initial`"),
-            );
-        }
-        standing.insert(name, own);
+/// A file that cannot be read would lose what image automation set in it.
+fn tell_unreadable(files: &[(String, String)], diagnostics: &mut Diagnostics) {
+    for (name, path) in files {
+        let path = format!("{}/{name}/{path}", tree::CLUSTERS);
+        diagnostics.push(
+            Diagnostic::error(
+                "unreadable-tree",
+                format!("`{path}` cannot be read, and what image automation set in it would be lost"),
+            )
+            .with_note("a merge may have left its conflict in the file")
+            .with_help("take one side, `git checkout --ours` or `--theirs`, or remove the file to start from `initial`"),
+        );
     }
-    standing
 }
 
 /// The clusters that a document names, less those that can be no folder.

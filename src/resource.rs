@@ -36,23 +36,27 @@ impl fmt::Display for Identity {
     }
 }
 
+impl Identity {
+    /// The identity of a document; `None` where `apiVersion`, `kind` or `metadata.name` is missing.
+    pub fn of(node: &Node) -> Option<Self> {
+        let text = |path: &[&str]| node.at(path).and_then(Node::as_str).map(str::to_owned);
+        let api_version = node.get("apiVersion")?.as_str()?;
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        Some(Self {
+            group: group.to_owned(),
+            kind: text(&["kind"])?,
+            namespace: text(&["metadata", "namespace"]).unwrap_or_default(),
+            name: text(&["metadata", "name"])?,
+        })
+    }
+}
+
 impl Resource {
     /// Reads the identity off a document; `None` where `apiVersion`, `kind` or `metadata.name` is missing.
     pub fn from_node(node: Node) -> Option<Self> {
         let api_version = node.get("apiVersion")?.as_str()?.to_owned();
-        let group = match api_version.split_once('/') {
-            Some((group, _)) => group.to_owned(),
-            None => String::new(),
-        };
-        let text = |path: &[&str]| node.at(path).and_then(Node::as_str).map(str::to_owned);
-        let identity = Identity {
-            group,
-            kind: text(&["kind"])?,
-            namespace: text(&["metadata", "namespace"]).unwrap_or_default(),
-            name: text(&["metadata", "name"])?,
-        };
         Some(Self {
-            identity,
+            identity: Identity::of(&node)?,
             api_version,
             node,
         })

@@ -154,39 +154,62 @@ type MarkedFiles<'a> = Vec<(&'a str, &'a Bytes)>;
 /// The resources of a file that many clusters may have.
 type SharedResources = Vec<(Arc<Identity>, Arc<Node>)>;
 
+/// The documents of a file as they stand in it.
+pub(crate) type Documents = Arc<[Arc<Node>]>;
+
 /// What a file holds: the resources, and where a merge left it in conflict those of the other branch.
 struct Sides {
+    /// None of a file that is in conflict.
+    documents: Option<Documents>,
     ours: SharedResources,
     theirs: SharedResources,
 }
 
 fn sides(bytes: &[u8]) -> Option<Sides> {
-    let shared = |resources: Vec<Resource>| -> SharedResources {
-        let resources = resources.into_iter();
-        resources
-            .map(|resource| (Arc::new(resource.identity), Arc::new(resource.node)))
-            .collect()
-    };
-    if let Some(resources) = read_resources(bytes) {
+    if let Some(documents) = documents(bytes) {
         return Some(Sides {
-            ours: shared(resources),
+            ours: shared(&documents),
             theirs: Vec::new(),
+            documents: Some(documents),
         });
     }
     let [ours, theirs] = conflict::sides(bytes)?;
     Some(Sides {
-        ours: shared(read_resources(ours.as_bytes())?),
-        theirs: shared(read_resources(theirs.as_bytes())?),
+        documents: None,
+        ours: shared(&documents(ours.as_bytes())?),
+        theirs: shared(&documents(theirs.as_bytes())?),
     })
 }
 
-/// The resources that stand in the trees by cluster, and the files with marked values that cannot be read.
+fn shared(documents: &Documents) -> SharedResources {
+    let documents = documents.iter();
+    documents
+        .filter_map(|node| Some((Arc::new(Identity::of(node)?), Arc::clone(node))))
+        .collect()
+}
+
+fn documents(bytes: &[u8]) -> Option<Documents> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let file = Sources::default().add("", "");
+    let documents = marker::read_all(text, file).ok()?;
+    Some(documents.into_iter().map(Arc::new).collect())
+}
+
+/// What stands in the trees.
+#[derive(Debug, Default)]
+pub(crate) struct Stands {
+    pub clusters: BTreeMap<String, Standing>,
+    /// Per cluster, the files with marked values that cannot be read.
+    pub unreadable: Vec<(String, String)>,
+    /// The documents of files in which something is marked, by their bytes.
+    pub read: HashMap<Bytes, Documents>,
+}
+
+/// Reads the resources that stand in the trees.
 ///
 /// Most clusters of a fleet hold the same files; each distinct one is read once. Of a file that a merge left in
 /// conflict both sides are read.
-pub fn standing(
-    existing: &BTreeMap<String, Existing>,
-) -> BTreeMap<String, (Standing, Vec<String>)> {
+pub(crate) fn standing(existing: &BTreeMap<String, Existing>) -> Stands {
     // What installs Flux is large, and nothing of it is ever marked.
     let is_small = |path: &str| !path.starts_with("flux-system/");
     let sorted: Vec<(&String, MarkedFiles<'_>, Vec<Bytes>)> = existing
@@ -212,7 +235,7 @@ pub fn standing(
         .into_par_iter()
         .map(|bytes| (bytes, sides(bytes)))
         .collect();
-    sorted
+    let clusters: Vec<(String, Standing, Vec<String>)> = sorted
         .into_par_iter()
         .map(|(name, files, others)| {
             let mut marked = HashMap::new();
@@ -227,12 +250,23 @@ pub fn standing(
                     None => unreadable.push(path.to_owned()),
                 }
             }
-            (
-                name.clone(),
-                (Standing::new(marked, theirs, others), unreadable),
-            )
+            let standing = Standing::new(marked, theirs, others);
+            (name.clone(), standing, unreadable)
         })
-        .collect()
+        .collect();
+    let read = read
+        .into_iter()
+        .filter_map(|(bytes, sides)| Some((bytes.clone(), sides?.documents?)));
+    let mut stands = Stands {
+        read: read.collect(),
+        ..Stands::default()
+    };
+    for (name, standing, unreadable) in clusters {
+        let unreadable = unreadable.into_iter().map(|path| (name.clone(), path));
+        stands.unreadable.extend(unreadable);
+        stands.clusters.insert(name, standing);
+    }
+    stands
 }
 
 /// Tells of generated files that a merge left in conflict: Flux could not read them either. `build` makes them

@@ -53,6 +53,14 @@ pub struct Scalar {
     pub text: String,
 }
 
+impl Scalar {
+    /// Its bytes in the text without quotes.
+    fn inner(&self) -> Range<usize> {
+        let quote = usize::from(!self.is_bare);
+        self.range.start + quote..self.range.end - quote
+    }
+}
+
 impl Marker {
     /// Namespace, name, and the part that is set: empty for the whole image.
     pub fn parts(&self) -> Option<(&str, &str, &str)> {
@@ -260,8 +268,72 @@ pub fn read_all(text: &str, file: FileId) -> Result<Vec<Node>, ReadError> {
         return Ok(documents);
     }
     let markers = markers(text);
-    // A second reading, in which each marked scalar is a word of its own, tells which they are.
+    let mut by_place: Vec<(Range<usize>, &Marker)> = markers
+        .iter()
+        .filter_map(|marker| Some((marker.scalar()?.inner(), marker)))
+        .collect();
+    by_place.sort_by_key(|(place, _)| place.start);
+    let mut found = vec![false; by_place.len()];
+    for document in &mut documents {
+        mark_by_place(document, None, &by_place, &mut found, file);
+    }
+    if found.contains(&false) {
+        mark_by_word(&mut documents, text, &markers, file);
+    }
+    Ok(documents)
+}
+
+/// Marks strings that are a part of the text; `by_place` is sorted, and `found` says which of it were met.
+fn mark_by_place(
+    node: &mut Node,
+    key: Option<Span>,
+    by_place: &[(Range<usize>, &Marker)],
+    found: &mut [bool],
+    file: FileId,
+) {
+    match &mut node.value {
+        Value::Table(table) => {
+            for (_, entry) in table.iter_mut() {
+                mark_by_place(&mut entry.node, Some(entry.key), by_place, found, file);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                mark_by_place(item, key, by_place, found, file);
+            }
+        }
+        // One with escapes has the place of its key.
+        Value::String(text) if Some(node.span) != key => {
+            let place = node.span.range();
+            let Ok(at) = by_place.binary_search_by_key(&place.start, |(place, _)| place.start)
+            else {
+                return;
+            };
+            let (range, marker) = &by_place[at];
+            if let Some(scalar) = marker.scalar()
+                && *range == place
+                && scalar.text == *text
+            {
+                found[at] = true;
+                set_marked(node, marker, scalar, file);
+            }
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::String(_)
+        | Value::Marked(_) => {}
+    }
+}
+
+/// Marks what has no place of its own, numbers and strings with escapes: a second reading, in which each marked
+/// scalar is a word of its own, tells which they are.
+fn mark_by_word(documents: &mut [Node], text: &str, markers: &[Marker], file: FileId) {
     let word = "fluxgen-marked-";
+    if text.contains(word) {
+        return;
+    }
     let mut marked = String::with_capacity(text.len());
     let mut end = 0;
     for (at, marker) in markers.iter().enumerate() {
@@ -273,17 +345,24 @@ pub fn read_all(text: &str, file: FileId) -> Result<Vec<Node>, ReadError> {
         end = scalar.range.end;
     }
     marked.push_str(&text[end..]);
-    if text.contains(word) {
-        return Ok(documents);
-    }
     let Ok(words) = yaml::read_all(&marked, file) else {
-        return Ok(documents);
+        return;
     };
     let marker_of = |text: &str| markers.get(text.strip_prefix(word)?.parse::<usize>().ok()?);
     for (document, words) in documents.iter_mut().zip(&words) {
         mark(document, words, &marker_of, file);
     }
-    Ok(documents)
+}
+
+fn set_marked(node: &mut Node, marker: &Marker, scalar: &Scalar, file: FileId) {
+    let own = std::mem::replace(&mut node.value, Value::Null);
+    let is_text = matches!(own, Value::String(_));
+    node.value = Value::Marked(Box::new(Marked {
+        policy: marker.policy.clone(),
+        value: own,
+        bare: (!is_text).then(|| scalar.text.clone()),
+    }));
+    node.span = Span::new(file, scalar.range.clone());
 }
 
 /// Makes marked numbers and the like the texts that they are for image automation: `6.10` stays `6.10`.
@@ -322,21 +401,12 @@ fn mark<'m>(
             }
         }
         (Value::Table(_) | Value::Array(_) | Value::Marked(_), _) => {}
-        (value, Value::String(word)) => {
-            let Some(marker) = marker_of(word) else {
-                return;
-            };
-            let Some(scalar) = marker.scalar() else {
-                return;
-            };
-            let own = std::mem::replace(value, Value::Null);
-            let is_text = matches!(own, Value::String(_));
-            *value = Value::Marked(Box::new(Marked {
-                policy: marker.policy.clone(),
-                value: own,
-                bare: (!is_text).then(|| scalar.text.clone()),
-            }));
-            node.span = Span::new(file, scalar.range.clone());
+        (_, Value::String(word)) => {
+            if let Some(marker) = marker_of(word)
+                && let Some(scalar) = marker.scalar()
+            {
+                set_marked(node, marker, scalar, file);
+            }
         }
         _ => {}
     }
@@ -420,6 +490,25 @@ mod tests {
         for line in ["\"a\", b", "a, b", "a]", "[ a,"] {
             let line = format!("{line} # {{\"$imagepolicy\": \"a:b\"}}\n");
             assert_eq!(markers(&line)[0].target, Target::Unclear, "{line}");
+        }
+    }
+
+    #[test]
+    fn places_and_words_tell_the_same_marked_scalars() {
+        let mark = "# {\"$imagepolicy\": \"a:b:tag\"}";
+        let file = Sources::default().add("", "");
+        for text in [
+            "a: v1 MARK\nb: 'v1' MARK\nc:\n- \"v1\" MARK\nd: v1\n",
+            "\u{feff}a: é:1 MARK\n---\nb: {c: v1, MARK\n  d: w }\n",
+            "a: &x v1 MARK\nb: *x\nc: |\n  a: v1 MARK\nd: !!str 5 MARK\n",
+            "a: \"v\\u0031\" MARK\nb: it''s MARK\nc: 'it''s' MARK\n",
+            "k: k # MARK\n? v1 MARK\n: w\n? w MARK\n: \"\\u0077\"\n",
+        ] {
+            let text = text.replace("MARK", mark);
+            let read = read_all(&text, file).expect(&text);
+            let mut by_word = yaml::read_all(&text, file).expect(&text);
+            mark_by_word(&mut by_word, &text, &markers(&text), file);
+            assert_eq!(read, by_word, "{text}");
         }
     }
 

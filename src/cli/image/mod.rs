@@ -5,16 +5,13 @@ mod reset;
 mod status;
 mod test;
 
-use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 
 use anyhow::bail;
 
 use super::{Place, Status, tell};
-use crate::emit::Standing;
 use crate::image::owned::{self, Owned};
 use crate::project::Project;
-use crate::tree;
 
 /// Try image policies, and look after the values that image automation commits
 #[derive(Debug, clap::Args)]
@@ -61,14 +58,10 @@ fn values<'a>(
     name: Option<&str>,
     only: &[String],
 ) -> anyhow::Result<Vec<Owned<'a>>> {
-    let standing: BTreeMap<String, Standing> = tree::standing(&project.existing)
-        .into_iter()
-        .map(|(cluster, (standing, _))| (cluster, standing))
-        .collect();
     let Some(graph) = project.built.as_ref().and_then(|built| built.graph()) else {
         return Ok(Vec::new());
     };
-    let mut owned = owned::owned(graph, &standing, name)?;
+    let mut owned = owned::owned(graph, &project.standing, name)?;
     owned.retain(|owned| only.is_empty() || only.iter().any(|name| name == owned.cluster));
     Ok(owned)
 }

@@ -1,5 +1,6 @@
 //! A marked value against its policy.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
@@ -31,8 +32,24 @@ pub(super) struct Marked<'a> {
     pub beside: Option<(&'a str, &'a Table)>,
 }
 
+/// Which policy can have picked which tag; clusters share both.
+pub(super) type Picks = HashMap<(*const Spec, String), bool>;
+
+fn can_pick(spec: &Arc<Spec>, tag: &str, picks: &mut Picks) -> bool {
+    let pick = picks.entry((Arc::as_ptr(spec), tag.to_owned()));
+    *pick.or_insert_with(|| {
+        let evaluation = evaluate(&spec.policy, spec.filter.as_ref(), &[tag.to_owned()]);
+        let candidates = evaluation.outcome.candidates();
+        candidates.iter().any(|candidate| candidate == tag)
+    })
+}
+
 /// What a marked value says against its policy.
-pub(super) fn judge(policy: &Policy<'_>, marked: Marked<'_>) -> Option<Diagnostic> {
+pub(super) fn judge(
+    policy: &Policy<'_>,
+    marked: Marked<'_>,
+    picks: &mut Picks,
+) -> Option<Diagnostic> {
     let resource = policy.resource?;
     let whole = marked.text.split('@').next().unwrap_or_default();
     let (image, tag) = match marked.part {
@@ -58,9 +75,7 @@ pub(super) fn judge(policy: &Policy<'_>, marked: Marked<'_>) -> Option<Diagnosti
         return Some(other_image(Diagnostic::warning, &image, known, resource));
     }
     let (tag, spec) = (tag?, policy.spec.as_ref()?);
-    let evaluation = evaluate(&spec.policy, spec.filter.as_ref(), &[tag.to_owned()]);
-    let candidates = evaluation.outcome.candidates();
-    if candidates.iter().any(|candidate| candidate == tag) {
+    if can_pick(spec, tag, picks) {
         return None;
     }
     let place = spec::place(resource, Field::Policy).filter(|place| !place.is_built_in());
@@ -159,7 +174,7 @@ pub(super) struct Place<'n> {
 }
 
 /// The marked scalars of documents.
-pub(super) fn places(documents: &[Node]) -> Vec<Place<'_>> {
+pub(super) fn places(documents: &[Arc<Node>]) -> Vec<Place<'_>> {
     let mut found = Vec::new();
     for document in documents {
         collect(document, None, &mut found);

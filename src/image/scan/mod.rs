@@ -16,7 +16,7 @@ use crate::node::{Node, Value};
 use crate::project::Project;
 use crate::resource::{Identity, Resource};
 use crate::source::{Sources, Span};
-use crate::tree::CLUSTERS;
+use crate::tree::{CLUSTERS, Documents};
 use crate::yaml::ReadError;
 
 use super::marker::{self, Marker, Scalar, TOKEN, Target, markers};
@@ -26,7 +26,7 @@ use automation::Automation;
 pub(crate) use automation::removed_field;
 pub(crate) use files::yaml_files;
 use files::{OwnFile, above, joined, own_files, reach, reaches_any};
-use judge::{Marked, Place, Policy, judge};
+use judge::{Marked, Picks, Place, Policy, judge};
 
 const GROUP: &str = "image.toolkit.fluxcd.io";
 
@@ -40,7 +40,34 @@ struct Marking {
     text: Arc<str>,
     /// The cluster whose tree it is in, if it is generated.
     cluster: Option<usize>,
-    documents: Arc<Vec<Node>>,
+    reading: Arc<Reading>,
+}
+
+/// What a text holds. Most clusters have the same files; each distinct one is read once.
+struct Reading {
+    documents: Documents,
+    markers: Vec<Marker>,
+    /// Where a string of it holds a marker.
+    in_text: Option<Span>,
+    is_list: bool,
+}
+
+impl Reading {
+    fn new(text: &str, documents: Documents) -> Self {
+        let nodes = || documents.iter().map(Arc::as_ref);
+        Self {
+            markers: markers(text),
+            in_text: nodes().find_map(string_with_marker),
+            is_list: is_list(&documents),
+            documents,
+        }
+    }
+
+    fn of(path: &str, text: &str) -> Result<Self, ReadError> {
+        let documents = marker::read_all(text, Sources::default().add(path, ""))?;
+        let documents = documents.into_iter().map(Arc::new).collect();
+        Ok(Self::new(text, documents))
+    }
 }
 
 /// A resource of image automation in a file of the user's own.
@@ -62,6 +89,7 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         snapshot,
         sources,
         built,
+        read,
         ..
     } = project;
     let Some(built) = built else { return };
@@ -113,17 +141,23 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         .filter(|file| file.text.as_ref().is_none_or(|text| text.contains(TOKEN)))
         .map(|file| (file, marking(file).ok().flatten()))
         .collect();
-    // Most clusters have the same files; each distinct one is read once.
     let distinct: HashSet<&Arc<str>> = marked.iter().map(|(_, text, _)| *text).collect();
-    let documents: HashMap<&Arc<str>, Arc<Vec<Node>>> = distinct
+    let readings: HashMap<&Arc<str>, Arc<Reading>> = distinct
         .into_par_iter()
-        .filter_map(|text| Some((text, Arc::new(read("", text).ok()?))))
+        .filter_map(|text| {
+            // Most often it stands in a tree and is read already.
+            let reading = match read.get(text.as_bytes()) {
+                Some(documents) => Reading::new(text, Arc::clone(documents)),
+                None => Reading::of("", text).ok()?,
+            };
+            Some((text, Arc::new(reading)))
+        })
         .collect();
     let mut files: Vec<Marking> = marked
         .into_iter()
         .filter_map(|(path, text, cluster)| {
             Some(Marking {
-                documents: documents.get(text)?.clone(),
+                reading: Arc::clone(readings.get(text)?),
                 path,
                 text: text.clone(),
                 cluster,
@@ -163,15 +197,12 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         sources,
         diagnostics,
         used: BTreeSet::new(),
+        picks: Picks::new(),
     };
     for file in &files {
         scanning.file(file);
     }
     scanning.unused(&looked_at);
-}
-
-fn read(path: &str, text: &str) -> Result<Vec<Node>, ReadError> {
-    marker::read_all(text, Sources::default().add(path, ""))
 }
 
 fn marking(file: &OwnFile) -> Result<Option<Marking>, ReadError> {
@@ -180,7 +211,7 @@ fn marking(file: &OwnFile) -> Result<Option<Marking>, ReadError> {
     };
     Ok(Some(Marking {
         path: file.path.clone(),
-        documents: Arc::new(read(&file.path, text)?),
+        reading: Arc::new(Reading::of(&file.path, text)?),
         text: Arc::from(text.as_str()),
         cluster: None,
     }))
@@ -334,6 +365,7 @@ struct Scanning<'a, 'd> {
     diagnostics: &'d mut Diagnostics,
     /// Per cluster, the policies that a marker uses.
     used: BTreeSet<(usize, String, String)>,
+    picks: Picks,
 }
 
 /// A finding at some bytes of a file.
@@ -346,7 +378,8 @@ impl Scanning<'_, '_> {
     fn file(&mut self, file: &Marking) {
         let mut found: Vec<Found> = Vec::new();
         // What a generated file's strings hold is told at its place in the TOML file.
-        let in_text = file.documents.iter().find_map(string_with_marker);
+        let reading = &file.reading;
+        let in_text = reading.in_text;
         if in_text.is_some() && file.cluster.is_none() {
             let message = format!(
                 "`{}` holds a marker inside a text, where no setter finds it",
@@ -359,11 +392,11 @@ impl Scanning<'_, '_> {
                     .with_help("put the value on a line of its own, `tag: 1.0.0 # {\"$imagepolicy\": …}`, outside of any `|` or `>` block"),
             ));
         }
-        let places: Places<'_> = judge::places(&file.documents)
+        let places: Places<'_> = judge::places(&reading.documents)
             .into_iter()
             .map(|place| (place.span.range().start, place))
             .collect();
-        for marker in markers(&file.text) {
+        for marker in &reading.markers {
             let is_read = marker
                 .scalar()
                 .is_none_or(|scalar| places.contains_key(&scalar.range.start));
@@ -371,7 +404,7 @@ impl Scanning<'_, '_> {
             if !is_read || in_text.is_some() && marker.scalar().is_none() {
                 continue;
             }
-            if is_list(&file.documents) {
+            if reading.is_list {
                 found.push((
                     marker.start..marker.end,
                     Diagnostic::error(
@@ -382,7 +415,7 @@ impl Scanning<'_, '_> {
                 ));
                 continue;
             }
-            match marker.target {
+            match &marker.target {
                 Target::Nothing(reason) => found.push((
                     marker.start..marker.end,
                     Diagnostic::warning(
@@ -392,7 +425,7 @@ impl Scanning<'_, '_> {
                     .with_help("put the marker alone in a comment after its value: `tag: 1.0.0 # {\"$imagepolicy\": …}`"),
                 )),
                 Target::Scalar(_) | Target::Block | Target::Unclear => {
-                    self.marker(file, &marker, &places, &mut found);
+                    self.marker(file, marker, &places, &mut found);
                 }
             }
         }
@@ -497,7 +530,7 @@ impl Scanning<'_, '_> {
             beside: place.and_then(|place| place.beside),
         };
         for (at, key) in having {
-            if let Some(mut diagnostic) = judge(&self.policies[at][&key], marked) {
+            if let Some(mut diagnostic) = judge(&self.policies[at][&key], marked, &mut self.picks) {
                 if file.cluster.is_some() && part != "digest" {
                     let help = format!("go back to `initial`: `fluxgen image reset {name}`");
                     diagnostic = diagnostic.with_help(help);
@@ -606,7 +639,7 @@ impl Scanning<'_, '_> {
 }
 
 /// Whether a file is one list, whose items the automation takes for resources that are in no file.
-fn is_list(documents: &[Node]) -> bool {
+fn is_list(documents: &[Arc<Node>]) -> bool {
     let [document] = documents else { return false };
     let kind = document.get("kind").and_then(Node::as_str);
     matches!(kind, Some("List" | "ResourceList")) && document.get("items").is_some()
