@@ -1,5 +1,7 @@
 //! The repository's own YAML with API versions that an upgrade takes away.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 use regex::Regex;
 use semver::Version;
@@ -40,10 +42,11 @@ pub(super) fn check(
                 .is_some_and(|rest| rest.starts_with('/'))
         })
     };
-    let paths: Vec<Found> = crate::image::scan::yaml_files(files, "", None, |_| true)
-        .into_iter()
-        .filter(|found| !is_passed_over(&found.path))
-        .collect();
+    let paths: Vec<Found> =
+        crate::image::scan::yaml_files(files, "", None, &BTreeMap::new(), |_| true)
+            .into_iter()
+            .filter(|found| !is_passed_over(&found.path))
+            .collect();
     let line =
         Regex::new(r#"(?m)^[ \t]*(?:-[ \t]+)?apiVersion:[ \t]*["']?([a-z0-9.]+/v[a-z0-9]+)"#)
             .expect("a pattern");

@@ -1,6 +1,6 @@
 //! The YAML files of the repository, those that are not generated.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
 use camino::Utf8Path;
@@ -8,8 +8,9 @@ use rayon::prelude::*;
 
 use super::GROUP;
 use crate::emit::HEADER;
-use crate::files::{EntryKind, Files, Found};
+use crate::files::{Bytes, EntryKind, Files, Found};
 use crate::image::marker::TOKEN;
+use crate::tree::{Existing, File};
 
 /// The largest YAML file that is looked at, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -58,11 +59,12 @@ pub(super) fn reaches_any(folder: &str, files: &BTreeSet<String>) -> bool {
 }
 
 /// The files below `roots` that hold markers or image policies and are not `generated`. What git ignores is in no
-/// checkout of the automation's; `on_disk` is a folder of the repository.
+/// checkout of the automation's; `on_disk` is a folder of the repository. The folders of `existing` have been read.
 pub(super) fn own_files(
     files: &dyn Files,
     on_disk: &Utf8Path,
     roots: &[&str],
+    existing: &BTreeMap<String, &Existing>,
     generated: &BTreeSet<&str>,
 ) -> Vec<OwnFile> {
     let mut roots = roots.to_vec();
@@ -75,7 +77,7 @@ pub(super) fn own_files(
         .iter()
         .flat_map(|root| {
             let is_own = |path: &str| !generated.contains(path);
-            yaml_files(files, root, repository.as_ref(), is_own)
+            yaml_files(files, root, repository.as_ref(), existing, is_own)
         })
         .collect();
     found.sort_by(|a, b| a.path.cmp(&b.path));
@@ -83,7 +85,7 @@ pub(super) fn own_files(
         .into_par_iter()
         .filter_map(|found| {
             let path = found.path.clone();
-            let bytes = match files.open(&found, LARGEST) {
+            let bytes = match read(files, &found, existing) {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
                     return Some(OwnFile { path, text: None });
@@ -100,6 +102,22 @@ pub(super) fn own_files(
         .collect()
 }
 
+/// The bytes of a file, which may have been read with the tree that it is in.
+fn read(
+    files: &dyn Files,
+    found: &Found,
+    existing: &BTreeMap<String, &Existing>,
+) -> std::io::Result<Bytes> {
+    let known = above(&found.path).find_map(|folder| {
+        let path = found.path.strip_prefix(folder)?.trim_start_matches('/');
+        existing.get(folder)?.files.get(path)
+    });
+    match known {
+        Some(File::Ours(bytes) | File::Foreign(Some(bytes))) => Ok(Bytes::clone(bytes)),
+        _ => files.open(found, LARGEST),
+    }
+}
+
 fn concerns_images(bytes: &[u8]) -> bool {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.contains(TOKEN) || text.contains(GROUP),
@@ -110,41 +128,22 @@ fn concerns_images(bytes: &[u8]) -> bool {
     }
 }
 
-/// The YAML files below a folder that are wanted; with a repository, those that it does not ignore.
+/// The YAML files below a folder that are wanted; with a repository, those that it does not ignore. What the
+/// folders of `existing` hold, by their paths, is known.
 pub(crate) fn yaml_files(
     files: &dyn Files,
     root: &str,
     repository: Option<&git2::Repository>,
+    existing: &BTreeMap<String, &Existing>,
     is_wanted: impl Fn(&str) -> bool,
 ) -> Vec<Found> {
     let is_ignored = |path: &str| {
         repository.is_some_and(|repository| repository.is_path_ignored(path).unwrap_or(false))
     };
-    // Folders of a root that are ignored, those of compilers and package managers, are large.
-    let Ok(Some(entries)) = files.list(root) else {
-        return match files.kind(root) {
-            Ok(Some(EntryKind::File)) if is_yaml(root) => vec![Found {
-                path: root.to_owned(),
-                kind: EntryKind::File,
-                id: None,
-            }],
-            _ => Vec::new(),
-        };
-    };
     let mut found = Vec::new();
-    for entry in entries {
-        let path = joined(root, &entry.name);
-        match entry.kind {
-            EntryKind::Folder if entry.name != ".git" && !is_ignored(&path) => {
-                found.extend(files.walk(&path).into_iter().filter_map(Result::ok));
-            }
-            EntryKind::File => found.push(Found {
-                path,
-                kind: EntryKind::File,
-                id: None,
-            }),
-            EntryKind::Folder | EntryKind::Link | EntryKind::Other => {}
-        }
+    let is_folder = below(files, root, existing, &is_ignored, &mut found);
+    if !is_folder && matches!(files.kind(root), Ok(Some(EntryKind::File))) {
+        found.push(file(root.to_owned()));
     }
     found.retain(|found| {
         found.kind == EntryKind::File && is_yaml(&found.path) && is_wanted(&found.path)
@@ -156,6 +155,57 @@ pub(crate) fn yaml_files(
     });
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
+}
+
+/// Adds what is below a folder; false where there is no such folder.
+fn below(
+    files: &dyn Files,
+    folder: &str,
+    existing: &BTreeMap<String, &Existing>,
+    is_ignored: &dyn Fn(&str) -> bool,
+    found: &mut Vec<Found>,
+) -> bool {
+    let Ok(Some(entries)) = files.list(folder) else {
+        return false;
+    };
+    for entry in entries {
+        let path = joined(folder, &entry.name);
+        match entry.kind {
+            // Folders that are ignored, those of compilers and package managers, are large.
+            EntryKind::Folder if entry.name == ".git" || is_ignored(&path) => {}
+            EntryKind::Folder => {
+                let mut known = existing.range::<String, _>(&path..);
+                match known.next().filter(|(known, _)| reach(&path, known)) {
+                    Some((known, existing)) if *known == path => {
+                        found.extend(plain_files(&path, existing));
+                    }
+                    Some(_) => {
+                        below(files, &path, existing, is_ignored, found);
+                    }
+                    None => found.extend(files.walk(&path).into_iter().filter_map(Result::ok)),
+                }
+            }
+            EntryKind::File => found.push(file(path)),
+            EntryKind::Link | EntryKind::Other => {}
+        }
+    }
+    true
+}
+
+fn plain_files<'a>(folder: &'a str, existing: &'a Existing) -> impl Iterator<Item = Found> + 'a {
+    let plain = existing.files.iter().filter(|(_, known)| match known {
+        File::Ours(_) | File::Foreign(_) => true,
+        File::Link | File::Temporary => false,
+    });
+    plain.map(|(path, _)| file(joined(folder, path)))
+}
+
+fn file(path: String) -> Found {
+    Found {
+        path,
+        kind: EntryKind::File,
+        id: None,
+    }
 }
 
 /// Whether a folder between `root` and a path is ignored; `known` are those asked about before.

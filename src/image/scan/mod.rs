@@ -90,6 +90,7 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         sources,
         built,
         read,
+        existing,
         ..
     } = project;
     let Some(built) = built else { return };
@@ -133,7 +134,14 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         .collect();
     roots.push(prefix);
     let names = generated.iter().map(String::as_str).collect();
-    let own = own_files(snapshot.files().as_ref(), root, &roots, &names);
+    let existing = existing
+        .iter()
+        .map(|(name, existing)| {
+            let folder = snapshot.from_root(&format!("{CLUSTERS}/{name}"));
+            (folder, existing)
+        })
+        .collect();
+    let own = own_files(snapshot.files().as_ref(), root, &roots, &existing, &names);
     let mut passed_over = Vec::new();
     let own_resources = own_resources(graph, &own, prefix, sources);
     let own_marked: Vec<(&OwnFile, Option<Marking>)> = own
