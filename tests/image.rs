@@ -926,10 +926,10 @@ fn a_sets_resources_of_different_values_are_not_adopted_into_one_initial() {
         read(root, "fluxgen.toml"),
         small_text(&SET.replace("\"1.0.0\"", "\"1.1.0\""))
     );
-    // Each its own: what an expression stands for is the user's.
+    // Each its own: the input that the expression is.
     let own = SET
         .replace("\"cart\"", "\"cart\", tag = \"1.1.0\"")
-        .replace("\"pay\"", "\"pay\", tag = \"1.1.0\"")
+        .replace("\"pay\"", "\"pay\", tag = '1.1.0'")
         .replace("initial = \"1.0.0\"", "initial = \"${{ inputs.tag }}\"");
     write(root, "fluxgen.toml", &small_text(&own));
     assert_eq!(done(root, &["diff"]), "");
@@ -939,10 +939,88 @@ fn a_sets_resources_of_different_values_are_not_adopted_into_one_initial() {
         "1.1.0",
         "1.2.0",
     );
-    let output = fluxgen(root, &["image", "adopt", "podinfo"]);
+    let said = done(root, &["image", "adopt", "podinfo"]);
+    assert!(said.starts_with("fluxgen.toml:"), "{said}");
+    assert_eq!(
+        read(root, "fluxgen.toml"),
+        small_text(&own.replace("'1.1.0'", "\"1.2.0\""))
+    );
+    assert_eq!(done(root, &["diff"]), "");
+}
+
+#[test]
+fn an_initial_that_is_a_variable_is_adopted_where_the_variable_stands() {
+    let toml = config_map(
+        "one",
+        "data.tag = { imagePolicy = \"podinfo:tag\", initial = \"${{ vars.tag }}\" }",
+    ) + &config_map(
+        "two",
+        "data.tag = { imagePolicy = \"podinfo:tag\", initial = \"${{ vars.tag }}\" }",
+    ) + "[vars]\ntag = '1.0.0'   # of podinfo\n";
+    let folder = small(&toml);
+    let root = folder.path();
+    done(root, &["build"]);
+    let set = |name: &str, from: &str, to: &str| {
+        let path = format!("clusters/prod/manifests/configmap-{name}.yaml");
+        let path = match std::fs::exists(root.join(&path)).expect("readable") {
+            true => path,
+            false => format!("clusters/prod/manifests/configmap-flux-system-{name}.yaml"),
+        };
+        edit(root, &path, from, to);
+    };
+    // Not all that use it agree.
+    set("one", "1.0.0", "1.1.0");
+    let output = fluxgen(root, &["image", "adopt"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert_eq!(read(root, "fluxgen.toml"), small_text(&own));
+    assert!(
+        said.contains("`1.1.0` in ConfigMap flux-system/one"),
+        "{said}"
+    );
+    set("two", "1.0.0", "1.1.0");
+    done(root, &["image", "adopt"]);
+    let adopted = toml.replace("'1.0.0'", "\"1.1.0\"");
+    assert_eq!(read(root, "fluxgen.toml"), small_text(&adopted));
+    assert!(done(root, &["image", "adopt"]).contains("every `initial` is"));
+    // What else uses it would change with it.
+    let other = adopted.replace(
+        "[vars]",
+        "[kustomizations.a]\npath = \"./a-${{ vars.tag }}\"\n[vars]",
+    );
+    write(root, "fluxgen.toml", &small_text(&other));
+    done(root, &["build"]);
+    set("one", "1.1.0", "1.2.0");
+    set("two", "1.1.0", "1.2.0");
+    let output = fluxgen(root, &["image", "adopt"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let line = |text: &str, part: &str| {
+        let at = small_text(text)
+            .lines()
+            .position(|line| line.contains(part));
+        format!("fluxgen.toml:{}", at.expect("a line") + 1)
+    };
+    let words = format!(
+        "`vars.tag` is used at {}, too; set it by hand, to `1.2.0`",
+        line(&other, "./a-")
+    );
+    assert!(said.contains(&words), "{said}");
+    assert!(
+        said.contains(&format!("{}:", line(&other, "# of podinfo"))),
+        "{said}"
+    );
+    assert_eq!(read(root, "fluxgen.toml"), small_text(&other));
+    // Nor is what is computed set.
+    let computed = adopted.replace("${{ vars.tag }}", "${{ vars.tag | trim }}");
+    write(root, "fluxgen.toml", &small_text(&computed));
+    let output = fluxgen(root, &["image", "adopt"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let words = format!(
+        "set by hand at {} what it stands for, `1.2.0`",
+        line(&computed, "# of podinfo")
+    );
+    assert!(said.contains(&words), "{said}");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct Owned<'a> {
     pub marker: &'a str,
     /// The place of `imagePolicy` in the TOML file.
     pub place: Span,
+    /// The entry of a set's `inputs` that the resource was made for.
+    pub input: Option<Span>,
     pub initial: &'a Value,
     /// What stands in the tree; none where the resource has not been built yet.
     pub current: Option<Value>,
@@ -88,6 +90,7 @@ pub fn owned<'a>(
                         field: field(&path),
                         marker: &marked.policy,
                         place,
+                        input: variant.input,
                         initial: &marked.value,
                         current: there
                             .and_then(|there| kept(resource, there, &path, &pick))

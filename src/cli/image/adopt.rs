@@ -10,15 +10,18 @@ use super::super::edit::{replaced, write};
 use super::super::{Place, Status, print};
 use super::values;
 use crate::diagnostic::Diagnostics;
+use crate::expand::expression::{Expressions, has_expression, only_variable};
 use crate::image::owned::{Owned, initial_of, shown};
 use crate::load;
 use crate::node::{Node, Table, Value};
+use crate::project::Project;
 use crate::source::{Source, Sources, Span};
 
 /// Write what stands in the trees back to `initial` in the TOML file
 ///
-/// Comments and layout of the file are kept; a value that is marked in an included file is written there. Where clusters that share one `initial` hold different values,
-/// `--cluster` says whose is taken.
+/// Comments and layout of the file are kept; a value that is marked in an included file is written there.
+/// Where `initial` is `${{ inputs.NAME }}` or `${{ vars.NAME }}` and nothing else uses it, the input or
+/// variable is set. Where clusters that share one value hold different ones, `--cluster` says whose is taken.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit codes: 0 all is adopted, 1 something could not be, 2 could not do it.
@@ -43,15 +46,28 @@ type Edit = (Span, String);
 pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let project = super::open(place, &args.cluster)?;
     let owned = values(&project, args.name.as_deref(), &args.cluster)?;
-    let mut places: BTreeMap<Span, Vec<&Owned<'_>>> = BTreeMap::new();
+    let mut tables = Tables::default();
+    let mut spots: BTreeMap<Span, (Spot, Vec<&Owned<'_>>)> = BTreeMap::new();
     for owned in &owned {
-        places.entry(owned.place).or_default().push(owned);
+        let Some(source) = project.sources.get(owned.place.file) else {
+            continue;
+        };
+        let spot = match source.path().extension() {
+            // In a YAML file the value itself is marked.
+            Some("yaml" | "yml") => Spot::Yaml,
+            _ => Spot::of(owned, tables.of(source)?, &project),
+        };
+        let place = match &spot {
+            Spot::Variable { value, .. } => *value,
+            Spot::Yaml | Spot::Initial(_) | Spot::None | Spot::Computed(_) => owned.place,
+        };
+        let (_, of_place) = spots.entry(place).or_insert((spot, Vec::new()));
+        of_place.push(owned);
     }
     let mut edits: BTreeMap<Utf8PathBuf, Vec<Edit>> = BTreeMap::new();
-    let mut tables: BTreeMap<Utf8PathBuf, Table> = BTreeMap::new();
     let mut out = String::new();
     let mut is_whole = true;
-    for (span, of_place) in places {
+    for (span, (spot, of_place)) in spots {
         let Some(source) = project.sources.get(span.file) else {
             continue;
         };
@@ -65,25 +81,58 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
                 continue;
             }
         };
-        let edit = match source.path().extension() {
-            // In a YAML file the value itself is marked.
-            Some("yaml" | "yml") => source
+        let first = of_place[0];
+        let line = |span: &Span| {
+            let file = project
+                .sources
+                .get(span.file)
+                .map_or("", |file| file.path().as_str());
+            let line = project.sources.position(*span).map_or(0, |at| at.line);
+            format!("{file}:{line}")
+        };
+        let to = shown(value);
+        let edit = match &spot {
+            Spot::Yaml => source
                 .text()
                 .get(span.range())
                 .map(|old| (span, yaml_literal(old, value)))
                 .ok_or_else(|| "set the value there by hand".to_owned()),
-            _ => {
-                let table = match tables.entry(source.path().to_owned()) {
-                    Entry::Occupied(table) => table.into_mut(),
-                    Entry::Vacant(vacant) => vacant.insert(parsed(source)?),
+            Spot::Initial(initial) => Ok((*initial, literal(value))),
+            Spot::None => {
+                Err("the value has no `initial` of its own there; set it by hand".to_owned())
+            }
+            Spot::Computed(used) => {
+                let lines: Vec<String> = used.iter().map(line).collect();
+                let of = match lines.is_empty() {
+                    true => String::new(),
+                    false => format!(" at {}", lines.join(" and ")),
                 };
-                edit(initial_of(table, span), value, &of_place)
+                Err(format!(
+                    "`initial` is an expression; set by hand{of} what it stands for, `{to}` for {} in {}",
+                    first.resource, first.cluster
+                ))
+            }
+            Spot::Variable {
+                name,
+                value: place,
+                others,
+            } => {
+                let of_others = others.iter().filter(|other| {
+                    let stands_at = |owned: &&Owned<'_>| owned.place == **other;
+                    !of_place.iter().any(stands_at)
+                });
+                match of_others.map(line).next() {
+                    None => Ok((*place, literal(value))),
+                    Some(other) => Err(format!(
+                        "`{name}` is used at {other}, too; set it by hand, to `{to}` for {} in {}",
+                        first.resource, first.cluster
+                    )),
+                }
             }
         };
         match edit {
             Ok(edit) => {
-                let first = of_place[0];
-                let (policy, from, to) = (first.policy(), shown(first.initial), shown(value));
+                let (policy, from) = (first.policy(), shown(first.initial));
                 out.push_str(&format!("{at}: {policy} from {from} to {to}\n"));
                 let file = edits.entry(source.path().to_owned()).or_default();
                 file.push(edit);
@@ -120,17 +169,159 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
     })
 }
 
-/// The table of a TOML file that the project was made of.
-fn parsed(source: &Source) -> anyhow::Result<Table> {
-    let mut diagnostics = Diagnostics::default();
-    let text = source.text().as_bytes();
-    let document = load::load(
-        source.path(),
-        text,
-        &mut Sources::default(),
-        &mut diagnostics,
-    );
-    Ok(document.context("a TOML file cannot be read again")?.root)
+/// Where a value is to be written.
+enum Spot {
+    /// The marked value itself, in a YAML file.
+    Yaml,
+    /// The literal after `initial`.
+    Initial(Span),
+    /// There is no `initial`.
+    None,
+    /// `initial` is one `inputs.NAME` or `vars.NAME`, whose literal this is.
+    Variable {
+        name: String,
+        value: Span,
+        /// Whatever else uses it: the place, or of a marked value that of its `imagePolicy`.
+        others: Vec<Span>,
+    },
+    /// `initial` is another expression, made of the values at these places.
+    Computed(Vec<Span>),
+}
+
+impl Spot {
+    fn of(owned: &Owned<'_>, root: &Table, project: &Project) -> Self {
+        let Some(initial) = initial_of(root, owned.place) else {
+            return Self::None;
+        };
+        // The table was read by itself.
+        let here = |span: Span| Span::new(owned.place.file, span.range());
+        let text = initial.as_str().unwrap_or_default();
+        if !has_expression(text) {
+            return Self::Initial(here(initial.span));
+        }
+        let settings = project.built.as_ref().map(|built| &built.resolved.settings);
+        let cluster = settings.and_then(|settings| settings.cluster(owned.cluster));
+        let set = owned.input.and_then(|input| set_of(root, input));
+        let value_of = |path: &str| -> Option<&Node> {
+            let (root, name) = path.split_once('.')?;
+            let name = name.split('.').next()?;
+            match root {
+                "vars" => cluster?.vars.get(name),
+                "inputs" => set?.1.get(name),
+                _ => None,
+            }
+        };
+        let is_literal = |node: &&Node| node.as_str().is_some_and(|text| !has_expression(text));
+        let only = only_variable(text).filter(|path| path.split('.').count() == 2);
+        if let Some(path) = only
+            && let Some(value) = value_of(path).filter(is_literal)
+        {
+            let mut users = Users {
+                path,
+                expressions: Expressions::new(),
+                found: Vec::new(),
+            };
+            match set.filter(|_| path.starts_with("inputs.")) {
+                Some((set, _)) => users.table(set),
+                None => users.table(root),
+            }
+            return Self::Variable {
+                name: path.to_owned(),
+                value: here(value.span),
+                others: users.found.into_iter().map(here).collect(),
+            };
+        }
+        let mut used = Vec::new();
+        Expressions::new().uses_in_text(text, &mut used);
+        let mut places: Vec<Span> = used
+            .iter()
+            .filter_map(|path| Some(here(value_of(path)?.span)))
+            .collect();
+        places.sort();
+        places.dedup();
+        Self::Computed(places)
+    }
+}
+
+/// The set that has an entry of `inputs` at a place, and that entry.
+fn set_of(root: &Table, input: Span) -> Option<(&Table, &Node)> {
+    let sets = root.get("sets")?.as_table()?;
+    sets.iter().find_map(|(_, set)| {
+        let set = set.node.as_table()?;
+        let mut inputs = set.get("inputs")?.as_array()?.iter();
+        let entry = inputs.find(|entry| entry.span.range() == input.range())?;
+        Some((set, entry))
+    })
+}
+
+/// Looks for what uses a variable.
+struct Users<'a> {
+    path: &'a str,
+    expressions: Expressions,
+    found: Vec<Span>,
+}
+
+impl Users<'_> {
+    fn table(&mut self, table: &Table) {
+        let policy = table.get("imagePolicy").map(|policy| policy.span);
+        for (key, entry) in table.iter() {
+            self.text(key, entry.key);
+            match (policy, entry.node.as_str()) {
+                (Some(policy), Some(text)) if key == "initial" => self.text(text, policy),
+                _ => self.node(&entry.node),
+            }
+        }
+    }
+
+    fn node(&mut self, node: &Node) {
+        match &node.value {
+            Value::String(text) => self.text(text, node.span),
+            Value::Array(items) => items.iter().for_each(|item| self.node(item)),
+            Value::Table(table) => self.table(table),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Marked(_) => {}
+        }
+    }
+
+    fn text(&mut self, text: &str, place: Span) {
+        let mut used = Vec::new();
+        self.expressions.uses_in_text(text, &mut used);
+        let root = self.path.split('.').next().unwrap_or_default();
+        let is_it = |used: &String| {
+            let below = used.strip_prefix(self.path);
+            used == root || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        if used.iter().any(is_it) {
+            self.found.push(place);
+        }
+    }
+}
+
+/// The tables of the TOML files that the project was made of.
+#[derive(Default)]
+struct Tables {
+    of_file: BTreeMap<Utf8PathBuf, Table>,
+}
+
+impl Tables {
+    fn of(&mut self, source: &Source) -> anyhow::Result<&Table> {
+        Ok(match self.of_file.entry(source.path().to_owned()) {
+            Entry::Occupied(table) => table.into_mut(),
+            Entry::Vacant(vacant) => {
+                let mut document = load::load(
+                    source.path(),
+                    source.text().as_bytes(),
+                    &mut Sources::default(),
+                    &mut Diagnostics::default(),
+                )
+                .context("a TOML file cannot be read again")?;
+                vacant.insert(std::mem::take(&mut document.root))
+            }
+        })
+    }
 }
 
 fn is_sound(path: &Utf8Path, text: &str) -> anyhow::Result<()> {
@@ -188,26 +379,9 @@ fn wanted<'a>(of_place: &[&'a Owned<'_>]) -> Result<Option<&'a Value>, String> {
         false => "choose with `--cluster`, or override it per cluster",
     };
     Err(format!(
-        "one `initial` stands for {}; {help}",
+        "one value stands for {}; {help}",
         list.join(" and ")
     ))
-}
-
-/// The new value of an `initial` in a TOML file.
-fn edit(initial: Option<&Node>, value: &Value, of_place: &[&Owned<'_>]) -> Result<Edit, String> {
-    match initial {
-        None => Err("the value has no `initial` of its own there; set it by hand".to_owned()),
-        Some(node) if node.as_str().is_some_and(|text| text.contains("${{")) => {
-            let owned = of_place[0];
-            Err(format!(
-                "`initial` is an expression; set by hand what it stands for, `{}` for {} in {}",
-                shown(value),
-                owned.resource,
-                owned.cluster
-            ))
-        }
-        Some(node) => Ok((node.span, literal(value))),
-    }
 }
 
 /// A scalar as YAML in the quotes that the old one has, as Flux's setter writes it.
