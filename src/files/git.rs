@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use git2::{ObjectType, Oid, Repository, Tree};
+use git2::{ErrorCode, Oid, Repository};
 
 use super::memory::{prefix, with_folders};
 use super::{Bytes, EntryKind, Files, FolderEntry, Found, path, too_large};
@@ -12,7 +13,20 @@ use super::{Bytes, EntryKind, Files, FolderEntry, Found, path, too_large};
 /// The objects of a repository; what was read once is kept for all states that share it.
 pub struct GitObjects {
     repository: Mutex<Repository>,
-    blobs: Mutex<HashMap<Oid, Bytes>>,
+    /// Where it is opened again for a thread that would have to wait for another.
+    place: PathBuf,
+    idle: Mutex<Vec<Repository>>,
+    blobs: RwLock<HashMap<Oid, Bytes>>,
+    trees: RwLock<HashMap<Oid, Entries>>,
+}
+
+/// What a tree holds, sorted by name.
+type Entries = Arc<[TreeEntry]>;
+
+struct TreeEntry {
+    name: Box<str>,
+    id: Oid,
+    kind: EntryKind,
 }
 
 /// One state of a repository as git keeps it.
@@ -33,8 +47,11 @@ const INTENT_TO_ADD: u16 = 1 << 13;
 impl GitObjects {
     pub fn new(repository: Repository) -> Self {
         Self {
+            place: repository.path().to_owned(),
             repository: Mutex::new(repository),
-            blobs: Mutex::default(),
+            idle: Mutex::default(),
+            blobs: RwLock::default(),
+            trees: RwLock::default(),
         }
     }
 
@@ -44,32 +61,84 @@ impl GitObjects {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Reads with a repository that no other thread reads with.
+    fn reading<T>(&self, read: impl FnOnce(&Repository) -> T) -> T {
+        if let Ok(repository) = self.repository.try_lock() {
+            return read(&repository);
+        }
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = idle().pop();
+        match known.map_or_else(|| Repository::open(&self.place), Ok) {
+            Ok(repository) => {
+                let done = read(&repository);
+                idle().push(repository);
+                done
+            }
+            Err(_) => read(&self.repository()),
+        }
+    }
+
     /// The bytes of a blob. One that is not there is an error: the commit does not tell what was in it.
     fn blob(&self, id: Oid, path: &str, most: u64) -> io::Result<Bytes> {
-        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = match blobs.get(&id) {
-            Some(bytes) => Arc::clone(bytes),
-            None => {
-                let repository = self.repository();
-                let blob = repository
-                    .find_blob(id)
-                    .map_err(|error| missing(&error, path))?;
-                let bytes = Bytes::from(blob.content());
-                blobs.insert(id, Arc::clone(&bytes));
-                bytes
-            }
-        };
+        let bytes = kept(&self.blobs, id, || {
+            self.reading(|repository| {
+                let blob = repository.find_blob(id);
+                let blob = blob.map_err(|error| missing(&error, path))?;
+                Ok(Bytes::from(blob.content()))
+            })
+        })?;
         if bytes.len() as u64 > most {
             return Err(too_large(path, most));
         }
         Ok(bytes)
     }
+
+    fn tree(&self, id: Oid, path: &str) -> io::Result<Entries> {
+        kept(&self.trees, id, || {
+            self.reading(|repository| {
+                let tree = repository.find_tree(id);
+                let tree = tree.map_err(|error| missing(&error, path))?;
+                let entries = tree.iter();
+                let mut entries: Vec<TreeEntry> = entries
+                    .filter_map(|entry| {
+                        Some(TreeEntry {
+                            // No path of ours can name what is not UTF-8.
+                            name: entry.name().ok()?.into(),
+                            id: entry.id(),
+                            kind: of_mode(entry.filemode()),
+                        })
+                    })
+                    .collect();
+                // git sorts a folder as if its name ended with a slash.
+                entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+                Ok(Entries::from(entries))
+            })
+        })
+    }
+}
+
+/// What was read before, or is read now. Two threads may read the same; what the first one got counts.
+fn kept<T: Clone>(
+    known: &RwLock<HashMap<Oid, T>>,
+    id: Oid,
+    read: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
+    if let Some(known) = known
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&id)
+    {
+        return Ok(known.clone());
+    }
+    let new = read()?;
+    let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
+    Ok(known.entry(id).or_insert(new).clone())
 }
 
 /// An object that a tree names and that is not there.
 fn missing(error: &git2::Error, path: &str) -> io::Error {
     match error.code() {
-        git2::ErrorCode::NotFound => io::Error::other(format!(
+        ErrorCode::NotFound => io::Error::other(format!(
             "the object of `{path}` is not in this clone, which is a partial one\n  help: fetch all objects with `git fetch --refetch --no-filter`"
         )),
         _ => io::Error::other(format!("`{path}`: {}", error.message())),
@@ -110,13 +179,17 @@ impl GitTree {
         match &self.state {
             State::Tree(root) if path.is_empty() => Ok(Some((*root, EntryKind::Folder))),
             State::Tree(root) => {
-                let repository = self.objects.repository();
-                let tree = find_tree(&repository, *root, "")?;
-                match tree.get_path(std::path::Path::new(&path)) {
-                    Ok(entry) => Ok(Some((entry.id(), of_mode(entry.filemode())))),
-                    Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
-                    Err(error) => Err(missing(&error, &path)),
+                let mut place = (*root, EntryKind::Folder);
+                for part in path.split('/') {
+                    if place.1 != EntryKind::Folder {
+                        return Ok(None);
+                    }
+                    let entries = self.objects.tree(place.0, &path)?;
+                    let at = entries.binary_search_by(|entry| entry.name.as_ref().cmp(part));
+                    let Ok(at) = at else { return Ok(None) };
+                    place = (entries[at].id, entries[at].kind);
                 }
+                Ok(Some(place))
             }
             State::Index(entries) => {
                 if let Some((id, mode)) = entries.get(&path) {
@@ -130,12 +203,6 @@ impl GitTree {
             }
         }
     }
-}
-
-fn find_tree<'r>(repository: &'r Repository, id: Oid, path: &str) -> io::Result<Tree<'r>> {
-    repository
-        .find_tree(id)
-        .map_err(|error| missing(&error, path))
 }
 
 /// The modes that git knows.
@@ -167,11 +234,8 @@ impl Files for GitTree {
         let mut entries = BTreeMap::new();
         match &self.state {
             State::Tree(_) => {
-                let repository = self.objects.repository();
-                for entry in find_tree(&repository, id, folder)?.iter() {
-                    // No path of ours can name what is not UTF-8.
-                    let Ok(name) = entry.name() else { continue };
-                    entries.insert(name.to_owned(), of_mode(entry.filemode()));
+                for entry in self.objects.tree(id, folder)?.iter() {
+                    entries.insert(entry.name.to_string(), entry.kind);
                 }
             }
             State::Index(staged) => {
@@ -205,30 +269,25 @@ impl Files for GitTree {
         let mut all = Vec::new();
         match &self.state {
             State::Tree(_) => {
-                let repository = self.objects.repository();
                 let mut waiting = vec![(folder, start)];
                 while let Some((folder, id)) = waiting.pop() {
-                    let tree = match find_tree(&repository, id, &folder) {
-                        Ok(tree) => tree,
+                    let entries = match self.objects.tree(id, &folder) {
+                        Ok(entries) => entries,
                         Err(error) => {
                             all.push(Err(error));
                             continue;
                         }
                     };
-                    for entry in tree.iter() {
-                        let Ok(name) = entry.name() else { continue };
-                        let path = format!("{}{name}", prefix(&folder));
-                        let kind = match entry.kind() {
-                            Some(ObjectType::Tree) => EntryKind::Folder,
-                            _ => of_mode(entry.filemode()),
-                        };
-                        if kind == EntryKind::Folder {
-                            waiting.push((path.clone(), entry.id()));
+                    let prefix = prefix(&folder);
+                    for entry in entries.iter() {
+                        let path = format!("{prefix}{}", entry.name);
+                        if entry.kind == EntryKind::Folder {
+                            waiting.push((path.clone(), entry.id));
                         }
                         all.push(Ok(Found {
                             path,
-                            kind,
-                            id: Some(entry.id()),
+                            kind: entry.kind,
+                            id: Some(entry.id),
                         }));
                     }
                 }
