@@ -3,6 +3,7 @@
 //! References are found by `x-ref` in the schemas, once per variant, and met in every cluster.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -114,14 +115,17 @@ pub fn link(validated: Validated, foreign: &Foreign, diagnostics: &mut Diagnosti
         .variants
         .par_iter()
         .map(|variant| {
-            let of = |resource| references_of(resource, variant);
+            let of = |resource: &Arc<Resource>| references_of(resource, variant);
             variant.resources.iter().map(of).collect()
         })
         .collect();
     let made: Vec<Vec<Identity>> = expanded
         .variants
         .par_iter()
-        .map(|variant| variant.resources.iter().flat_map(makes).collect())
+        .map(|variant| {
+            let resources = variant.resources.iter();
+            resources.flat_map(|resource| makes(resource)).collect()
+        })
         .collect();
     let linked: Vec<(ClusterGraph, Vec<Diagnostic>)> = expanded
         .clusters

@@ -137,7 +137,8 @@ fn find<'a>(
         if let Some(first) = variant.resources.first() {
             let short = short(&first.identity);
             if key.is_some_and(|key| names_it(key, &first.identity)) {
-                return Ok((variant, variant.resources.iter().collect()));
+                let all = variant.resources.iter();
+                return Ok((variant, all.map(AsRef::as_ref).collect()));
             }
             names.push(format!("{section}.{short}"));
         }

@@ -1,5 +1,7 @@
 //! `fluxgen diff --against`: the two sides, read and compared.
 
+use std::mem::ManuallyDrop;
+
 use anyhow::bail;
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -26,7 +28,10 @@ struct Chosen {
 
 pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<Status> {
     let config = config(place, args)?;
-    let repository = Repository::around(&folder_of(&config)).map_err(unreadable)?;
+    // The projects and what is open of the repository stay until the process ends: a large fleet takes longer to
+    // be given back piece by piece than to be compared.
+    let repository =
+        ManuallyDrop::new(Repository::around(&folder_of(&config)).map_err(unreadable)?);
     let mut base = repository.revision(against).map_err(unreadable)?;
     let chosen = head(&repository, args, &config)?;
     // What is not committed yet was made on top of HEAD.
@@ -55,22 +60,22 @@ pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<S
         (None, true) => Head::Index,
         (None, false) => Head::WorkingTree,
     };
-    let folders_changed =
-        repository.differs_outside((&base, &before), (kind, &chosen.snapshot), CLUSTERS);
-    let (base_project, head_project) = rayon::join(
-        || Project::read(before, &config, &[], None, &[]),
-        || Project::read(chosen.snapshot, &config, &[], None, &[]),
+    let read = |snapshot: &Snapshot| Project::read(snapshot.clone(), &config, &[], None, &[]);
+    let (folders_changed, (base_project, head_project)) = rayon::join(
+        || repository.differs_outside((&base, &before), (kind, &chosen.snapshot), CLUSTERS),
+        || {
+            rayon::join(
+                || read(&before),
+                || Ok::<_, anyhow::Error>(looked_at(read(&chosen.snapshot)?)),
+            )
+        },
     );
-    let (base_project, mut head_project) = (base_project?, head_project?);
+    let base_project = ManuallyDrop::new(base_project?);
+    let (head_project, more) = head_project?;
+    let head_project = ManuallyDrop::new(head_project);
     check_names(&args.cluster, [&base_project, &head_project])?;
-    let mut more = Diagnostics::default();
-    if let Some(project) = &mut head_project {
-        project.plan(&[], &mut more);
-        tree::tell_conflicts(&project.existing, &mut more);
-        scan(project, &mut more);
-    }
     let name = config.file_name().unwrap_or_default();
-    let shown = match (&head_project, &base_project) {
+    let shown = match (&*head_project, &*base_project) {
         (Some(project), _) | (None, Some(project)) => project.snapshot.from_root(name),
         (None, None) => bail!("neither `{against}` nor {} has a `{name}`", chosen.name),
     };
@@ -99,7 +104,7 @@ pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<S
         for note in notes {
             eprintln!("note: {note}\n");
         }
-        if let Some(project) = &base_project
+        if let Some(project) = &*base_project
             && !found_in_base.is_empty()
         {
             eprintln!("in {}:", base.name);
@@ -133,6 +138,17 @@ pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<S
         true => Status::Found,
         false => Status::Done,
     })
+}
+
+/// The head with what is told of it beside the faults of compiling it.
+fn looked_at(mut head: Option<Project>) -> (Option<Project>, Diagnostics) {
+    let mut more = Diagnostics::default();
+    if let Some(project) = &mut head {
+        project.plan(&[], &mut more);
+        tree::tell_conflicts(&project.existing, &mut more);
+        scan(project, &mut more);
+    }
+    (head, more)
 }
 
 /// The TOML file's path on disk, where it need not be: the sides may have it.

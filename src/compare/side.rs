@@ -74,6 +74,16 @@ impl Default for Root {
 }
 
 impl Cluster {
+    /// Of two resources of one identity the first counts.
+    pub fn new(mut entries: Vec<Entry>) -> Self {
+        entries.sort_by(|a, b| a.identity().cmp(b.identity()));
+        entries.dedup_by(|later, earlier| later.identity() == earlier.identity());
+        Self {
+            entries,
+            ..Self::default()
+        }
+    }
+
     /// In the order of the identities.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
@@ -107,6 +117,15 @@ impl Cluster {
 }
 
 impl Entry {
+    /// One that many clusters share is made once and cloned.
+    pub fn new(resource: Arc<Resource>, remarks: Option<Arc<Remarks>>) -> Self {
+        Self {
+            digest: digest(&resource.node),
+            resource,
+            remarks,
+        }
+    }
+
     pub fn identity(&self) -> &Identity {
         &self.resource.identity
     }
@@ -166,12 +185,8 @@ impl SideBuilder {
     pub fn finish(self) -> Side {
         let mut side = self.side;
         for cluster in side.clusters.values_mut() {
-            cluster
-                .entries
-                .sort_by(|a, b| a.identity().cmp(b.identity()));
-            cluster
-                .entries
-                .dedup_by(|later, earlier| later.identity() == earlier.identity());
+            let entries = std::mem::take(&mut cluster.entries);
+            cluster.entries = Cluster::new(entries).entries;
         }
         side
     }

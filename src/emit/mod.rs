@@ -227,7 +227,7 @@ impl Emitting<'_> {
         by_path
             .into_iter()
             .map(|(path, places)| {
-                let resources = || places.iter().map(|at| &variant.resources[*at]);
+                let resources = || places.iter().map(|at| &*variant.resources[*at]);
                 let documents = self.documents(resources(), variant)?;
                 Ok(Written {
                     path: Arc::from(path),
@@ -352,7 +352,7 @@ impl Emitting<'_> {
         let pick = |marker: &str, ours: &Value, theirs: &Value| {
             dispute::pick(self.graph, cluster, marker, ours, theirs)
         };
-        let resources = || written.resources.iter().map(|at| &variant.resources[*at]);
+        let resources = || written.resources.iter().map(|at| &*variant.resources[*at]);
         let changes: Vec<Vec<(Vec<Step>, Kept)>> = resources()
             .map(|resource| {
                 if !has_marks(&resource.node) {

@@ -11,6 +11,7 @@ pub(crate) mod variables;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -53,8 +54,8 @@ pub struct Variant {
     pub minor: FluxMinor,
     /// The version as it was pinned in the first cluster that has this variant.
     pub version: Spanned<String>,
-    /// One resource; for images the repository and its policies.
-    pub resources: Vec<Resource>,
+    /// One resource; for images the repository and its policies. Who keeps them longer shares them.
+    pub resources: Vec<Arc<Resource>>,
     pub tests: Vec<PolicyTest>,
     pub renamed_from: Option<Spanned<String>>,
     pub acknowledge: Option<Spanned<String>>,
@@ -680,7 +681,7 @@ impl<'a, 'd> Expanding<'a, 'd> {
                 annotations.as_ref(),
                 draft.key.span,
             );
-            resources.extend(manifest);
+            resources.extend(manifest.map(Arc::new));
         } else {
             let kind = *prepared.kinds.first()?;
             parts.push((kind, namespace.to_owned(), name.to_owned(), table));
@@ -731,11 +732,11 @@ impl<'a, 'd> Expanding<'a, 'd> {
             node.set("kind", Node::new(kind.kind.as_str(), span));
             node.set("metadata", Node::new(metadata, span));
             node.set("spec", Node::new(spec, span));
-            resources.push(Resource {
+            resources.push(Arc::new(Resource {
                 identity,
                 api_version,
                 node: Node::new(node, span),
-            });
+            }));
         }
         Some(Variant {
             section: draft.section,

@@ -76,7 +76,8 @@ pub fn subjects<'a>(graph: &'a Graph, name: Option<&str>) -> anyhow::Result<Vec<
             let repositories = variant
                 .resources
                 .iter()
-                .chain(variants.iter().flat_map(|other| &other.resources));
+                .chain(variants.iter().flat_map(|other| &other.resources))
+                .map(AsRef::as_ref);
             found.push(Subject {
                 policy,
                 repository: repositories

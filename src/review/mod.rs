@@ -9,11 +9,12 @@ pub(crate) mod system;
 mod trees;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use camino::Utf8Path;
 
 use crate::compare::report::{
-    Command, Finding, Object, Report, Severity, Side as Which, SideState, SideSummary, TreeSummary,
+    Command, Finding, Object, Report, Severity, Side as Which, SideState, SideSummary,
 };
 use crate::compare::{Side, changes, compare, summaries};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -21,6 +22,7 @@ use crate::forecast::{self, Forecast, forecast};
 use crate::link::Graph;
 use crate::project::Project;
 use crate::report::problems;
+use crate::resource::Resource;
 pub use renames::{Renamed, declares_renames, renames, unsafe_renames};
 use trees::Committed;
 
@@ -148,11 +150,13 @@ impl Review<'_> {
         report: &mut Report,
         diagnostics: &mut Diagnostics,
     ) -> std::io::Result<()> {
-        let mut before = match base {
-            Some(base) => side::side(base.project, base.graph, Which::Base),
-            None => Side::default(),
-        };
-        let mut after = side::side(head.project, head.graph, Which::Head);
+        let (mut before, mut after) = rayon::join(
+            || match base {
+                Some(base) => side::side(base.project, base.graph, Which::Base),
+                None => Side::default(),
+            },
+            || side::side(head.project, head.graph, Which::Head),
+        );
         side::look_at_what_stays(&mut before, head.project)?;
         for side in [&mut before, &mut after] {
             side.clusters.retain(|name, _| self.is_asked(name));
@@ -206,13 +210,10 @@ impl Review<'_> {
                 ),
             );
         }
-        let of_base = base
-            .map(|base| trees::states(base, None))
-            .unwrap_or_default();
-        let of_head = trees::states(head, base);
-        let state = |states: &BTreeMap<String, TreeSummary>, name: &str| {
-            states.get(name).cloned().unwrap_or_default()
-        };
+        let (mut of_base, mut of_head) = rayon::join(
+            || base.map(|base| trees::states(base, None)),
+            || trees::states(head, base),
+        );
         let mut by_name: HashMap<&str, [usize; 3]> = HashMap::new();
         for finding in &report.forecast {
             for cluster in &finding.clusters {
@@ -220,8 +221,10 @@ impl Review<'_> {
             }
         }
         for cluster in &mut report.clusters {
-            cluster.base_tree = state(&of_base, &cluster.name);
-            cluster.head_tree = state(&of_head, &cluster.name);
+            let of_base = of_base.as_mut();
+            let base_tree = of_base.and_then(|states| states.remove(&cluster.name));
+            cluster.base_tree = base_tree.unwrap_or_default();
+            cluster.head_tree = of_head.remove(&cluster.name).unwrap_or_default();
             let counts = by_name.get(cluster.name.as_str());
             [cluster.info, cluster.notice, cluster.destructive] =
                 counts.copied().unwrap_or_default();
@@ -300,7 +303,7 @@ fn told(
 /// Where the TOML file acknowledges something.
 fn acknowledged_at(graph: &Graph, unneeded: &forecast::Unneeded) -> Option<crate::source::Span> {
     let object = unneeded.object.as_ref()?;
-    let is_it = |resource: &crate::resource::Resource| Object::from(&resource.identity) == *object;
+    let is_it = |resource: &Arc<Resource>| Object::from(&resource.identity) == *object;
     graph
         .validated
         .expanded

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::Utf8Path;
+use rayon::prelude::*;
 
 use crate::compare::report::{Place, Side as Which};
-use crate::compare::{Remarks, Root, Side, SideBuilder};
+use crate::compare::{Cluster, Entry, Remarks, Root, Side};
 use crate::emit::Standing;
 use crate::emit::marks::{Former, has_marks, keep};
 use crate::expand::Variant;
@@ -15,14 +16,12 @@ use crate::link::{Graph, ResourceId};
 use crate::node::Node;
 use crate::project::Project;
 use crate::report::place;
-use crate::resource::Resource;
 use crate::source::Span;
 use crate::tree::{CLUSTERS, Existing, File};
 
 /// A resource of a variant, shared by the clusters that have it.
 struct Shared {
-    resource: Arc<Resource>,
-    remarks: Arc<Remarks>,
+    entry: Entry,
     has_marks: bool,
 }
 
@@ -32,40 +31,75 @@ pub(super) fn side(project: &Project, graph: &Graph, which: Which) -> Side {
         .validated
         .expanded
         .variants
-        .iter()
+        .par_iter()
         .map(|variant| shared(project, variant, which))
         .collect();
-    let nothing = Standing::default();
-    let mut builder = SideBuilder::new();
-    for (at, settings) in graph.settings().clusters.iter().enumerate() {
-        let name = settings.name.value.as_str();
-        let existing = project.existing.get(name);
-        let cluster = builder.cluster(name);
-        cluster.flux = Some(settings.flux.minor.pair());
-        cluster.root = root(project, name, existing);
-        let standing = project.standing.get(name).unwrap_or(&nothing);
-        let ids = &graph.clusters[at].resources;
-        let of = |id: &ResourceId| &variants[id.variant as usize][id.resource as usize];
-        let former = ids
-            .iter()
-            .any(|id| of(id).has_marks)
-            .then(|| Former::new(standing, ids.iter().map(|id| &graph.resource(*id).identity)));
-        for shared in ids.iter().map(of) {
-            let kept = match &former {
-                Some(former) if shared.has_marks => former
-                    .find(&shared.resource, shared.remarks.renamed_from.as_deref())
-                    .and_then(|there| keep(&shared.resource, there, &[])),
-                _ => None,
-            };
-            let resource = kept.map_or_else(|| Arc::clone(&shared.resource), Arc::new);
-            builder.add(name, resource, Some(Arc::clone(&shared.remarks)));
-        }
-        // What the user keeps in the folder is applied with the rest. Of one identity the first counts.
-        for own in existing.into_iter().flat_map(Existing::own_flux_resources) {
-            builder.add(name, Arc::new(own), None);
-        }
+    let ranks = ranks(&variants);
+    let clusters: Vec<(String, Cluster)> = graph
+        .settings()
+        .clusters
+        .par_iter()
+        .zip(&graph.clusters)
+        .map(|(settings, of_cluster)| {
+            let name = settings.name.value.as_str();
+            let existing = project.existing.get(name);
+            let ids = of_cluster.resources.as_slice();
+            let standing = project.standing.get(name);
+            let mut entries = entries(graph, ids, &variants, &ranks, standing);
+            // What the user keeps in the folder is applied with the rest. Of one identity the first counts.
+            let own = existing.into_iter().flat_map(Existing::own_flux_resources);
+            entries.extend(own.map(|own| Entry::new(Arc::new(own), None)));
+            let mut cluster = Cluster::new(entries);
+            cluster.flux = Some(settings.flux.minor.pair());
+            cluster.root = root(project, name, existing);
+            (name.to_owned(), cluster)
+        })
+        .collect();
+    Side {
+        clusters: clusters.into_iter().collect(),
     }
-    builder.finish()
+}
+
+/// The place of each resource in the order of the identities: comparing texts once is enough for all clusters.
+fn ranks(variants: &[Vec<Shared>]) -> Vec<Vec<u32>> {
+    let places = variants.iter().enumerate().flat_map(|(variant, shared)| {
+        let places = shared.iter().enumerate();
+        places.map(move |(at, shared)| (shared.entry.identity(), variant, at))
+    });
+    let mut sorted: Vec<_> = places.collect();
+    sorted.par_sort();
+    let mut ranks: Vec<Vec<u32>> = variants.iter().map(|all| vec![0; all.len()]).collect();
+    for (rank, (_, variant, at)) in (0..).zip(sorted) {
+        ranks[variant][at] = rank;
+    }
+    ranks
+}
+
+/// The resources of one cluster that the TOML file gives, in the order of the identities.
+fn entries(
+    graph: &Graph,
+    ids: &[ResourceId],
+    variants: &[Vec<Shared>],
+    ranks: &[Vec<u32>],
+    standing: Option<&Standing>,
+) -> Vec<Entry> {
+    let of = |id: ResourceId| &variants[id.variant as usize][id.resource as usize];
+    let mut sorted = ids.to_vec();
+    sorted.sort_unstable_by_key(|id| ranks[id.variant as usize][id.resource as usize]);
+    let identities = ids.iter().map(|id| &graph.resource(*id).identity);
+    let former = standing.map(|standing| Former::new(standing, identities));
+    let in_cluster = |id: ResourceId| {
+        let Shared { entry, has_marks } = of(id);
+        let former = former.as_ref().filter(|_| *has_marks)?;
+        let renamed_from = entry.remarks.as_ref()?.renamed_from.as_deref();
+        let there = former.find(&entry.resource, renamed_from)?;
+        let kept = keep(&entry.resource, there, &[])?;
+        Some(Entry::new(Arc::new(kept), entry.remarks.clone()))
+    };
+    let sorted = sorted.into_iter();
+    sorted
+        .map(|id| in_cluster(id).unwrap_or_else(|| of(id).entry.clone()))
+        .collect()
 }
 
 fn shared(project: &Project, variant: &Variant, which: Which) -> Vec<Shared> {
@@ -82,8 +116,7 @@ fn shared(project: &Project, variant: &Variant, which: Which) -> Vec<Shared> {
         .iter()
         .map(|resource| Shared {
             has_marks: has_marks(&resource.node),
-            resource: Arc::new(resource.clone()),
-            remarks: Arc::clone(&remarks),
+            entry: Entry::new(Arc::clone(resource), Some(Arc::clone(&remarks))),
         })
         .collect()
 }

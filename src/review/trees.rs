@@ -1,6 +1,9 @@
 //! How a side's committed tree stands to what its TOML file gives.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
 
 use crate::compare::report::TreeSummary;
 use crate::emit::marks::{Former, has_marks, keep};
@@ -26,43 +29,88 @@ pub(super) fn states(
     side: Committed<'_>,
     before: Option<Committed<'_>>,
 ) -> BTreeMap<String, TreeSummary> {
-    let nothing = Existing::default();
     let ours = header(&side.project.config);
-    let mut states = BTreeMap::new();
-    for (at, cluster) in side.tree.clusters.iter().enumerate() {
-        let name = cluster.name.as_str();
-        let existing = side.project.existing.get(name).unwrap_or(&nothing);
-        let automated = automated(side, at, name);
-        let mut summary = TreeSummary::default();
-        let ours_only = existing.files.iter().filter(|(path, file)| {
-            matches!(file, File::Ours(bytes) if bytes.starts_with(ours.as_bytes()))
-                && !cluster.files.contains_key(path.as_str())
-                && !cluster.left_alone.iter().any(|left| **left == ***path)
-        });
-        let paths = cluster.files.keys().map(AsRef::as_ref);
-        let paths: BTreeSet<&str> = paths
-            .chain(ours_only.map(|(path, _)| path.as_str()))
-            .collect();
-        for path in paths {
-            let standing = existing.files.get(path);
-            let is_marked = automated.contains(path);
-            let list = match stands(standing, cluster, path) {
-                Stands::AsGiven if is_marked => &mut summary.automated,
-                Stands::AsGiven => continue,
-                Stands::Rewritten => &mut summary.automated,
-                Stands::Otherwise => match before {
-                    Some(before) if was_edited(before, name, path, standing, cluster) => {
-                        &mut summary.hand_edited
-                    }
-                    _ => &mut summary.stale,
-                },
-            };
-            let path = format!("{CLUSTERS}/{name}/{path}");
-            list.push(side.project.snapshot.from_root(&path));
+    let variants = side.graph.validated.expanded.variants.par_iter();
+    let marked: Vec<bool> = variants
+        .map(|variant| {
+            let mut resources = variant.resources.iter();
+            resources.any(|resource| has_marks(&resource.node))
+        })
+        .collect();
+    let clusters = side.tree.clusters.par_iter().enumerate();
+    clusters
+        .map(|(at, cluster)| {
+            let automated = automated(side, at, &cluster.name, &marked);
+            let summary = state(side, before, cluster, &ours, &automated);
+            (cluster.name.clone(), summary)
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
+        .collect()
+}
+
+fn state(
+    side: Committed<'_>,
+    before: Option<Committed<'_>>,
+    cluster: &ClusterTree,
+    ours: &str,
+    automated: &BTreeSet<String>,
+) -> TreeSummary {
+    let name = cluster.name.as_str();
+    let nothing = Existing::default();
+    let existing = side.project.existing.get(name).unwrap_or(&nothing);
+    let mut summary = TreeSummary::default();
+    for (path, text, standing) in both(cluster, existing) {
+        if text.is_none() && !is_left_over(cluster, path, standing, ours) {
+            continue;
         }
-        states.insert(name.to_owned(), summary);
+        let list = match stands(standing, text) {
+            Stands::AsGiven if automated.contains(path) => &mut summary.automated,
+            Stands::AsGiven => continue,
+            Stands::Rewritten => &mut summary.automated,
+            Stands::Otherwise => match before {
+                Some(before) if was_edited(before, name, path, standing, cluster) => {
+                    &mut summary.hand_edited
+                }
+                _ => &mut summary.stale,
+            },
+        };
+        let path = format!("{CLUSTERS}/{name}/{path}");
+        list.push(side.project.snapshot.from_root(&path));
     }
-    states
+    summary
+}
+
+/// Every path of a tree, as given and as it stands, in the order of the paths.
+fn both<'a>(
+    cluster: &'a ClusterTree,
+    existing: &'a Existing,
+) -> impl Iterator<Item = (&'a str, Option<&'a str>, Option<&'a File>)> {
+    let mut given = cluster.files.iter().peekable();
+    let mut standing = existing.files.iter().peekable();
+    std::iter::from_fn(move || {
+        let order = match (given.peek(), standing.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((given, _)), Some((standing, _))) => given.as_ref().cmp(standing.as_str()),
+        };
+        let text = order.is_le().then(|| given.next()).flatten();
+        let file = order.is_ge().then(|| standing.next()).flatten();
+        let path = text.map(|(path, _)| path.as_ref());
+        let path = path.or(file.map(|(path, _)| path.as_str()))?;
+        Some((
+            path,
+            text.map(|(_, text)| text.as_ref()),
+            file.map(|(_, file)| file),
+        ))
+    })
+}
+
+/// Whether a file that nothing gives is one that the next build removes.
+fn is_left_over(cluster: &ClusterTree, path: &str, standing: Option<&File>, ours: &str) -> bool {
+    matches!(standing, Some(File::Ours(bytes)) if bytes.starts_with(ours.as_bytes()))
+        && !cluster.left_alone.iter().any(|left| **left == *path)
 }
 
 enum Stands {
@@ -72,8 +120,8 @@ enum Stands {
     Otherwise,
 }
 
-fn stands(standing: Option<&File>, cluster: &ClusterTree, path: &str) -> Stands {
-    match (standing, cluster.files.get(path)) {
+fn stands(standing: Option<&File>, text: Option<&str>) -> Stands {
+    match (standing, text) {
         (Some(File::Ours(bytes)), Some(text)) if **bytes == *text.as_bytes() => Stands::AsGiven,
         (Some(File::Ours(bytes)), Some(text))
             if text.contains("$imagepolicy") && mean_the_same(bytes, text.as_bytes()) =>
@@ -120,20 +168,16 @@ fn was_edited(
     given_before == cluster.files.get(path) && bytes(stood) != bytes(standing)
 }
 
-/// The files whose marked values are not what the TOML file starts from.
-fn automated(side: Committed<'_>, at: usize, name: &str) -> BTreeSet<String> {
+/// The files whose marked values are not what the TOML file starts from; `marked` are the variants that have any.
+fn automated(side: Committed<'_>, at: usize, name: &str, marked: &[bool]) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
     let expanded = &side.graph.validated.expanded;
-    let variants = || {
-        expanded.clusters[at]
-            .iter()
-            .map(|id| &expanded.variants[*id as usize])
-    };
-    let is_marked = |variant: &Variant| {
-        let mut resources = variant.resources.iter();
-        resources.any(|resource| has_marks(&resource.node))
-    };
-    if !variants().any(is_marked) {
+    let of_cluster = expanded.clusters[at].iter().map(|id| *id as usize);
+    let variants: Vec<&Variant> = of_cluster
+        .filter(|id| marked[*id])
+        .map(|id| &expanded.variants[id])
+        .collect();
+    if variants.is_empty() {
         return paths;
     }
     let Some(standing) = side.project.standing.get(name).filter(|it| !it.is_empty()) else {
@@ -144,7 +188,7 @@ fn automated(side: Committed<'_>, at: usize, name: &str) -> BTreeSet<String> {
     };
     let ids = side.graph.clusters[at].resources.iter();
     let former = Former::new(standing, ids.map(|id| &side.graph.resource(*id).identity));
-    for variant in variants() {
+    for variant in variants {
         for (place, resource) in variant.resources.iter().enumerate() {
             let renamed_from = variant
                 .renamed_from
