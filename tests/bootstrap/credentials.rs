@@ -149,7 +149,10 @@ fn credentials_that_cannot_be_made_have_to_be_there() {
     let error = scene.run().expect_err("it is not there");
     assert_eq!(
         error.message,
-        "Secret `flux-system` is not in namespace `flux-system`"
+        format!(
+            "Secret `flux-system` is not in namespace `{}`",
+            scene.target.namespace
+        )
     );
     assert!(
         error.help.concat().contains("flux create secret githubapp"),

@@ -136,7 +136,16 @@ impl RealCluster {
             object["metadata"]["namespace"] = json!(self.namespace);
         }
         self.kubectl
-            .run(&["apply", "--server-side", "--filename=-"], Some(&object))
+            .run(
+                &[
+                    "apply",
+                    "--server-side",
+                    "--force-conflicts",
+                    "--validate=false",
+                    "--filename=-",
+                ],
+                Some(&object),
+            )
             .expect("applied");
     }
 
