@@ -2,7 +2,7 @@
 
 use super::environment::Answer;
 use super::error::{Error, Result};
-use super::plan::Plan;
+use super::plan::{Finding, Plan};
 use super::preflight;
 use super::secret::{Redactor, Secret};
 use super::session::{Session, World};
@@ -116,6 +116,17 @@ fn attempt(
             plan,
             outcome: Outcome::Declined,
         });
+    }
+    // A run that ends with a pull request gets to the cluster only after its merge.
+    let proposes = options
+        .pull_request
+        .as_ref()
+        .is_some_and(|request| !request.wait);
+    let is_committed = |(name, finding): &(&str, Finding)| *name != "commit" || finding.is_done();
+    if !proposes || plan.steps.iter().all(is_committed) {
+        for step in steps::all() {
+            step.prepare(&session)?;
+        }
     }
     let outcome = carry_out(&session)?;
     Ok(Report { plan, outcome })

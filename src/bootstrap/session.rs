@@ -10,6 +10,7 @@ use super::forge::{self, Forge, Patience, Repository};
 use super::git::{Commit, Git, Login, stored_login};
 use super::journal::Journal;
 use super::key::{OwnKey, passphrase_of};
+use super::known_hosts::{self, Origin};
 use super::kubectl::Kubectl;
 use super::manifests::Install;
 use super::remote::{Remote, Scheme};
@@ -45,6 +46,7 @@ pub(crate) struct Session<'a> {
     /// The private key that is given instead of one made here.
     pub(crate) own_key: Option<OwnKey>,
     own_keys: OnceCell<KeyPair>,
+    host_keys: OnceCell<Vec<String>>,
     repository: RefCell<Option<Repository>>,
     checkpoint: Option<&'a dyn Fn(&str) -> bool>,
 }
@@ -135,6 +137,7 @@ impl<'a> Session<'a> {
             write_tree: world.write_tree,
             own_key,
             own_keys: OnceCell::new(),
+            host_keys: OnceCell::new(),
             repository: RefCell::new(None),
             checkpoint: world.checkpoint,
         };
@@ -156,6 +159,20 @@ impl<'a> Session<'a> {
         }
         let keys = own.unlock(self.env, self.ui)?;
         Ok(Some(self.own_keys.get_or_init(|| keys)))
+    }
+
+    /// The host keys that the cluster is to trust, which somebody may have to confirm: once.
+    pub(crate) fn host_keys(&self) -> Result<&[String]> {
+        if let Some(hosts) = self.host_keys.get() {
+            return Ok(hosts);
+        }
+        let remote = self.cluster_remote()?;
+        let declared = self.target.credentials.known_hosts.as_deref();
+        let (origin, mut hosts) = known_hosts::known(self.env, &remote, declared)?;
+        if origin == Origin::Unknown {
+            hosts = known_hosts::scan(self.env, &remote, &self.options.host_keys, self.ui)?;
+        }
+        Ok(self.host_keys.get_or_init(|| hosts))
     }
 
     /// The given key's passphrase, if it is known by now.

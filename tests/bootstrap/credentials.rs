@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use fluxgen::bootstrap::{
-    AgeKey, Answer, CredentialKind, ForgeKind, ImagePull, Outcome, Remote, Secret,
+    AgeKey, Answer, CredentialKind, ForgeKind, ImagePull, Outcome, PullRequest, Remote, Secret,
 };
 use serde_json::json;
 
@@ -376,6 +376,8 @@ fn an_unknown_hosts_key_is_asked_about_and_never_taken_for_granted() {
     scene.ui.answer.set(Answer::Nobody);
     scan(&scene, HOST_KEY);
     let error = scene.run().expect_err("nobody can look at it");
+    assert_eq!(scene.head("main"), None, "nothing is changed by then");
+    assert_eq!(scene.cluster.count("apply"), 0);
     assert_eq!(
         error.message,
         "nobody can confirm the host keys of `git.acme.example`"
@@ -408,6 +410,22 @@ fn an_unknown_hosts_key_is_asked_about_and_never_taken_for_granted() {
             .trim(),
         HOST_KEY
     );
+}
+
+#[test]
+fn a_pull_request_is_opened_without_asking_about_host_keys() {
+    let mut scene = Scene::on_cluster();
+    let remote = scene.remote().display().to_string();
+    scene.git(&["push", "--quiet", &remote, "main"]);
+    scene.target.credentials.known_hosts = None;
+    scene.ui.answer.set(Answer::Nobody);
+    scene.options.pull_request = Some(PullRequest {
+        branch: None,
+        wait: false,
+    });
+    let report = scene.run().expect("a run");
+    assert!(matches!(report.outcome, Outcome::Waiting(_)), "{report:?}");
+    assert!(scene.head("fluxgen/bootstrap-staging").is_some());
 }
 
 #[test]
@@ -515,6 +533,12 @@ fn the_passphrase_of_a_key_is_asked_for_checked_and_stored_beside_it() {
     assert_eq!(scene.run().expect_err("set wrong").message, wrong);
     assert_eq!(scene.head("main"), None, "nothing is changed by then");
     assert_eq!(scene.cluster.count("apply"), 0);
+
+    assert_eq!(
+        scene.ui.plans.borrow().len(),
+        2,
+        "a plan before each question"
+    );
 
     // A plan needs none, and says what will be stored.
     scene.vars.remove(&variable);

@@ -377,6 +377,7 @@ fn a_passphrase_is_asked_for_on_a_terminal_and_not_shown_there() {
         "{err}"
     );
     let (child, mut screen) = terminal::start(&mut scene.command(&args));
+    screen.wait_for("carry it out? [y/N]", "y\n");
     screen.wait_for("passphrase of", "wrong-one\n");
     let shown = screen.rest();
     assert_eq!(
@@ -389,8 +390,8 @@ fn a_passphrase_is_asked_for_on_a_terminal_and_not_shown_there() {
     );
     assert!(!shown.contains("wrong-one"), "{shown}");
     let (child, mut screen) = terminal::start(&mut scene.command(&args));
-    screen.wait_for("passphrase of", &format!("{PASSPHRASE}\n"));
     screen.wait_for("carry it out? [y/N]", "y\n");
+    screen.wait_for("passphrase of", &format!("{PASSPHRASE}\n"));
     screen.wait_for("is it there now? [y/N]", "y\n");
     let shown = screen.rest();
     let output = child.wait_with_output().expect("it ends");

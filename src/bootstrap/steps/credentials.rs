@@ -34,6 +34,19 @@ impl Step for CredentialsStep {
         }
     }
 
+    /// A passphrase and host keys: without them the run would end with everything else done.
+    fn prepare(&self, session: &Session<'_>) -> Result<()> {
+        if matches!(
+            session.target.credentials.kind,
+            CredentialKind::DeployKey(_)
+        ) && kept_public(session)?.is_none()
+        {
+            session.own_keys()?;
+            session.host_keys()?;
+        }
+        Ok(())
+    }
+
     fn apply(&self, session: &Session<'_>) -> Result<Applied> {
         match session.target.credentials.kind {
             CredentialKind::None | CredentialKind::Existing => {}
@@ -152,10 +165,6 @@ fn inspect_key(session: &Session<'_>, algorithm: KeyAlgorithm) -> Result<Finding
     let Some(public) = kept_public(session)? else {
         finding = finding.todo(match (&target.credentials.private_key, &session.own_key) {
             (Some(file), Some(own)) if own.is_locked() => {
-                // What is only to be shown is no reason to ask.
-                if !session.options.dry_run {
-                    session.own_keys()?;
-                }
                 format!("store the key of `{file}` in Secret `{name}`, its passphrase beside it")
             }
             (Some(file), _) => format!("store the key of `{file}` in Secret `{name}`"),
@@ -234,12 +243,6 @@ fn store_key(session: &Session<'_>, algorithm: KeyAlgorithm) -> Result<String> {
     if let Some(public) = kept_public(session)? {
         return Ok(public);
     }
-    let remote = session.cluster_remote()?;
-    let declared = target.credentials.known_hosts.as_deref();
-    let (origin, mut hosts) = known_hosts::known(session.env, &remote, declared)?;
-    if origin == Origin::Unknown {
-        hosts = known_hosts::scan(session.env, &remote, &session.options.host_keys, session.ui)?;
-    }
     let made;
     let keys = match session.own_keys()? {
         Some(keys) => keys,
@@ -249,7 +252,7 @@ fn store_key(session: &Session<'_>, algorithm: KeyAlgorithm) -> Result<String> {
         }
     };
     session.redactor.learn(&keys.private);
-    let secret = ssh_secret(target, keys, &hosts);
+    let secret = ssh_secret(target, keys, session.host_keys()?);
     session.kubectl.apply(
         secret.to_string().as_bytes(),
         "the Secret of the deploy key",

@@ -20,6 +20,11 @@ pub(crate) trait Step {
     /// What is there and what is to do. Changes nothing.
     fn inspect(&self, session: &Session<'_>) -> Result<Finding>;
 
+    /// Asks for what only somebody can say, once the plan is agreed to and before anything is changed.
+    fn prepare(&self, _session: &Session<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// Does it. May be called again after having been cut off anywhere.
     fn apply(&self, session: &Session<'_>) -> Result<Applied>;
 }
