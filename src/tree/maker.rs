@@ -15,8 +15,10 @@ use crate::settings::Settings;
 /// The TOML file of a project, and others beside it that made files in its trees.
 #[derive(Debug, Default)]
 pub(crate) struct Makers {
-    /// The header of what the project's own makes.
+    /// The project's own.
     own: String,
+    /// The header of what it makes.
+    header: String,
     /// The names of the others that are there.
     others: BTreeSet<String>,
 }
@@ -37,7 +39,8 @@ impl Makers {
         snapshot: &Snapshot,
     ) -> Self {
         let mut makers = Self {
-            own: header(config),
+            own: config.to_owned(),
+            header: header(config),
             others: BTreeSet::new(),
         };
         for file in existing
@@ -52,10 +55,12 @@ impl Makers {
 
     /// Takes note of the TOML file that a file was made from, if it is another one that is there.
     pub(crate) fn meet(&mut self, bytes: &[u8], snapshot: &Snapshot) {
-        if bytes.starts_with(self.own.as_bytes()) {
+        if bytes.starts_with(self.header.as_bytes()) {
             return;
         }
-        let other = made_from(bytes).filter(|name| !self.others.contains(*name));
+        // git may have given it other line ends.
+        let other = made_from(bytes).filter(|name| *name != self.own);
+        let other = other.filter(|name| !self.others.contains(*name));
         if let Some(name) = other.filter(|name| !name.contains('/') && snapshot.is_file(name)) {
             self.others.insert(name.to_owned());
         }
@@ -63,7 +68,7 @@ impl Makers {
 
     /// Whether a generated file is the project's to remove.
     pub(crate) fn is_own(&self, bytes: &[u8]) -> bool {
-        bytes.starts_with(self.own.as_bytes()) || self.other(bytes).is_none()
+        bytes.starts_with(self.header.as_bytes()) || self.other(bytes).is_none()
     }
 
     fn other(&self, bytes: &[u8]) -> Option<&str> {
