@@ -2,8 +2,7 @@
 
 mod git;
 
-use git::Repository;
-use serde_json::Value;
+use git::{Repository, report};
 
 const GOOD: &str = r#"
 [repo]
@@ -22,19 +21,6 @@ url = "ssh://git@github.com/acme/fleet"
 path = "./apps"
 interval = "5"
 "#;
-
-fn json(text: &str) -> Value {
-    let report: Value = serde_json::from_str(text).expect(text);
-    let schema = std::fs::read_to_string("schemas/report.schema.json").expect("the schema");
-    let schema: Value = serde_json::from_str(&schema).expect("JSON");
-    let validator = jsonschema::validator_for(&schema).expect("a schema");
-    let faults: Vec<String> = validator
-        .iter_errors(&report)
-        .map(|fault| format!("{}: {fault}", fault.instance_path()))
-        .collect();
-    assert!(faults.is_empty(), "{faults:?}\n{text}");
-    report
-}
 
 #[test]
 fn an_unstaged_fix_does_not_hide_a_fault_of_the_index() {
@@ -161,6 +147,7 @@ fn the_index_of_a_partial_commit_is_the_one_that_counts() {
 fn one_run_writes_every_format_that_is_asked_for() {
     let repository = Repository::new();
     repository.write("fluxgen.toml", BAD);
+    repository.write("apps/web.yaml", "");
     let file = |format: &str| repository.path().join(format).display().to_string();
     let formats = [
         "json", "markdown", "sarif", "junit", "gitlab", "html", "human",
@@ -183,7 +170,7 @@ fn one_run_writes_every_format_that_is_asked_for() {
     for format in formats {
         assert!(repository.read(format).contains("interval"), "{format}");
     }
-    let report = json(&repository.read("json"));
+    let report = report(&repository.read("json"));
     assert_eq!(report["command"], "check");
     assert_eq!(report["head"]["state"], "broken");
     assert_eq!(report["problems"][0]["places"][0]["line"], 7);
@@ -193,15 +180,16 @@ fn one_run_writes_every_format_that_is_asked_for() {
 fn people_are_told_unless_something_else_is_on_stdout() {
     let repository = Repository::new();
     repository.write("fluxgen.toml", BAD);
+    repository.write("apps/web.yaml", "");
     let file = repository.path().join("out.sarif").display().to_string();
     let to_file = repository.fluxgen(&["check", "--format", &format!("sarif={file}")]);
     assert!(to_file.stderr.contains("error[") && to_file.stdout.is_empty());
     let both = repository.fluxgen(&["check", "--format=human", "--format=json"]);
     assert!(both.stderr.contains("error["));
-    json(&both.stdout);
+    report(&both.stdout);
     let alone = repository.fluxgen(&["check", "--format=json"]);
     assert_eq!(alone.stderr, "");
-    json(&alone.stdout);
+    report(&alone.stdout);
 }
 
 #[test]
@@ -221,4 +209,102 @@ fn formats_that_cannot_be_written_are_refused_before_anything_is_done() {
         assert!(run.stderr.contains(word), "{}", run.stderr);
         assert_eq!(run.stdout, "");
     }
+}
+
+#[test]
+fn a_path_that_the_repository_does_not_have_is_a_warning() {
+    const PATHS: &str = r#"
+[repo]
+url = "ssh://git@github.com/acme/fleet"
+[clusters.staging]
+[clusters.prod]
+[kustomizations.right]
+path = "./apps/staging"
+[kustomizations.without-dot]
+path = "apps/staging/"
+[kustomizations.root]
+path = "./"
+[kustomizations.tree]
+path = "./clusters/prod/more"
+[kustomizations.variable]
+path = "./apps/${name}"
+[kustomizations.later]
+path = "./later"
+suspend = true
+[kustomizations.linked]
+path = "./linked/staging"
+[sources.git.other]
+url = "https://git.example/other"
+[kustomizations.elsewhere]
+source = "git.other"
+path = "./elsewhere"
+"#;
+    let wrong = format!("{PATHS}[kustomizations.wrong]\npath = \"./app/staging\"\n");
+    let repository = Repository::new();
+    repository.write("fluxgen.toml", PATHS);
+    repository.write("apps/staging/web.yaml", "");
+    std::os::unix::fs::symlink("apps", repository.path().join("linked")).expect("linked");
+    let said = |args: &[&str]| {
+        let run = repository.fluxgen(args);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stderr
+    };
+    assert_eq!(said(&["check"]), "");
+    repository.write("fluxgen.toml", &wrong);
+    let told = said(&["check"]);
+    assert!(
+        told.starts_with("warning[path-not-found]: the repository has no folder `./app/staging`"),
+        "{told}"
+    );
+    assert!(
+        told.contains("help: did you mean `./apps/staging`?"),
+        "{told}"
+    );
+    assert!(told.contains("in clusters prod and staging"), "{told}");
+    // What is not staged is not there for a commit.
+    repository.write("app/staging/web.yaml", "");
+    assert_eq!(said(&["check"]), "");
+    said(&["build"]);
+    repository.git(&["add", "fluxgen.toml", "clusters", "apps", "linked"]);
+    let told = said(&["check", "--staged"]);
+    assert!(told.contains("[path-not-found]"), "{told}");
+    repository.git(&["add", "app"]);
+    assert_eq!(said(&["check", "--staged"]), "");
+    // In a file of the repository there is nothing to build.
+    repository.write(
+        "fluxgen.toml",
+        &wrong.replace("./app/staging", "apps/staging/web.yaml"),
+    );
+    let told = said(&["check"]);
+    assert!(told.contains("`apps/staging/web.yaml` is a file"), "{told}");
+}
+
+#[test]
+fn paths_start_at_the_root_of_the_repository_where_flux_syncs_it() {
+    let repository = Repository::new();
+    let toml = |path: &str, sync: &str| {
+        format!(
+            "[repo]\nurl = \"ssh://git@github.com/acme/fleet\"\n[clusters.prod]\n{sync}[kustomizations.apps]\npath = \"{path}\"\n"
+        )
+    };
+    let synced = "flux.sync.path = \"fleet/clusters/prod\"\n";
+    repository.write("fleet/apps/web.yaml", "");
+    let check = |text: &str| {
+        repository.write("fleet/fluxgen.toml", text);
+        let run = git::fluxgen(&repository.path().join("fleet"), &["check"]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stderr
+    };
+    let told = check(&toml("./apps", synced));
+    assert!(
+        told.contains("help: did you mean `./fleet/apps`?"),
+        "{told}"
+    );
+    assert_eq!(check(&toml("./fleet/apps", synced)), "");
+    // Synced from elsewhere, the repository is another one.
+    assert_eq!(check(&toml("./apps", "")), "");
+    // Without a repository nothing is known of it.
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("fluxgen.toml"), toml("./apps", "")).expect("written");
+    assert_eq!(git::fluxgen(folder.path(), &["check"]).stderr, "");
 }

@@ -115,10 +115,7 @@ fn files_that_are_gone_are_removed_and_what_was_built_before_is_committed() {
         "nothing to commit: HEAD has the generated files as they are"
     );
     let without_web = PROJECT.replace("[kustomizations.web]\npath = \"./web\"\n", "");
-    repository.write(
-        "fluxgen.toml",
-        &without_web.replace("./apps", "./applications"),
-    );
+    repository.write("fluxgen.toml", &without_web.replace("./apps", "./"));
     // An earlier build without a commit, and one of the files staged as it is no more.
     assert_eq!(repository.fluxgen(&["build"]).code, Some(0));
     let right = repository.read(APPS);

@@ -14,6 +14,7 @@ pub struct Snapshot {
     files: Arc<dyn Files>,
     /// The project's folder from the root of the repository; empty for the root.
     folder: String,
+    is_of_git: bool,
 }
 
 impl fmt::Debug for Snapshot {
@@ -30,21 +31,28 @@ impl Snapshot {
         Self {
             files,
             folder: folder.into(),
+            is_of_git: true,
         }
     }
 
     /// The files on disk, of the repository around `root` or of the folder alone.
     pub fn on_disk(root: &Utf8Path) -> Self {
         let own = root.canonicalize_utf8().unwrap_or_else(|_| root.to_owned());
-        let repository = own
+        let of_git = own
             .ancestors()
-            .find(|folder| folder.join(".git").symlink_metadata().is_ok())
-            .unwrap_or(&own);
+            .find(|folder| folder.join(".git").symlink_metadata().is_ok());
+        let repository = of_git.unwrap_or(&own);
         let folder = own.strip_prefix(repository).unwrap_or(Utf8Path::new(""));
-        Self::new(
-            Arc::new(WorkingTree::new(repository)),
-            folder.as_str().replace('\\', "/"),
-        )
+        Self {
+            files: Arc::new(WorkingTree::new(repository)),
+            folder: folder.as_str().replace('\\', "/"),
+            is_of_git: of_git.is_some(),
+        }
+    }
+
+    /// Whether the files are those of a git repository, and not of the project's folder alone.
+    pub fn is_of_git(&self) -> bool {
+        self.is_of_git
     }
 
     /// The files of the whole repository.

@@ -5,6 +5,7 @@ mod dangling_reference;
 mod dependency_cycle;
 mod missing_component;
 mod not_checked;
+mod path_not_found;
 mod policy_lint;
 mod policy_test;
 mod unknown_alias;
@@ -15,6 +16,7 @@ use crate::diagnostic::Diagnostics;
 use crate::files::Snapshot;
 use crate::link::Graph;
 use crate::node::{Node, Value};
+use crate::resource::Resource;
 use crate::settings::{Install, Settings};
 use crate::tree::CLUSTERS;
 
@@ -61,6 +63,24 @@ impl Facts<'_> {
     }
 }
 
+/// Whether a resource is a Kustomization of the repository that `[repo]` names.
+fn builds_the_repository(resource: &Resource, settings: &Settings) -> bool {
+    if resource.identity.kind != "Kustomization"
+        || resource.identity.group != "kustomize.toolkit.fluxcd.io"
+    {
+        return false;
+    }
+    let source = |key: &str| {
+        resource
+            .get(&["spec", "sourceRef", key])
+            .and_then(Node::as_str)
+    };
+    let own = resource.identity.namespace.as_str();
+    source("kind") == Some("GitRepository")
+        && source("name") == Some(&settings.repo.name)
+        && source("namespace").unwrap_or(own) == settings.repo.namespace
+}
+
 fn says(node: &Node, word: &str) -> bool {
     match &node.value {
         Value::String(text) => text.contains(word),
@@ -76,6 +96,7 @@ fn says(node: &Node, word: &str) -> bool {
 pub static RULES: &[Rule] = &[
     dangling_reference::RULE,
     dependency_cycle::RULE,
+    path_not_found::RULE,
     missing_component::RULE,
     unknown_alias::RULE,
     unset_variable::RULE,

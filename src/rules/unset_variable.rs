@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Facts, Rule};
+use super::{Facts, Rule, builds_the_repository};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expand::Variant;
@@ -96,23 +96,14 @@ fn judged<'a>(
     settings: &Settings,
     repository: &Snapshot,
 ) -> Option<KustomizationSpec<'a>> {
-    if resource.identity.kind != "Kustomization"
-        || resource.identity.group != "kustomize.toolkit.fluxcd.io"
-    {
-        return None;
-    }
-    let spec = |path: &[&str]| resource.node.get("spec")?.at(path);
+    let spec = |path: &[&str]| resource.get(&["spec"])?.at(path);
     let text = |path: &[&str]| spec(path).and_then(Node::as_str);
-    let own = resource.identity.namespace.as_str();
-    let is_repository = text(&["sourceRef", "kind"]) == Some("GitRepository")
-        && text(&["sourceRef", "name"]) == Some(&settings.repo.name)
-        && text(&["sourceRef", "namespace"]).unwrap_or(own) == settings.repo.namespace;
     let has_values = spec(&["postBuild", "substitute"])
         .and_then(Node::as_table)
         .is_some_and(|values| !values.is_empty());
     let substitutes = has_values || text(&["postBuild", "substituteStrategy"]) == Some("Always");
     let is_known = spec(&["postBuild", "substituteFrom"]).is_none();
-    if !is_repository || !substitutes || !is_known {
+    if !builds_the_repository(resource, settings) || !substitutes || !is_known {
         return None;
     }
     let spec = KustomizationSpec::of(resource);

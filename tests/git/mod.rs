@@ -123,3 +123,22 @@ pub fn run(command: &mut Command) -> Run {
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }
+
+/// A report in JSON, held against its schema.
+#[expect(
+    clippy::allow_attributes,
+    reason = "each test binary uses a part of it"
+)]
+#[allow(dead_code)]
+pub fn report(text: &str) -> serde_json::Value {
+    let report: serde_json::Value = serde_json::from_str(text).expect(text);
+    let schema = std::fs::read_to_string("schemas/report.schema.json").expect("the schema");
+    let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let faults: Vec<String> = validator
+        .iter_errors(&report)
+        .map(|fault| format!("{}: {fault}", fault.instance_path()))
+        .collect();
+    assert!(faults.is_empty(), "{faults:?}\n{text}");
+    report
+}
