@@ -65,7 +65,7 @@ fn shown((major, minor): (u64, u64)) -> String {
 fn kubernetes(session: &Session<'_>, found: (u64, u64)) -> Result<Verdict> {
     let Some(flux) = session.target.flux else {
         return Ok(Verdict::NotChecked(
-            "the Flux Operator chooses the release of Flux".to_owned(),
+            "what the release of Flux takes is not known here".to_owned(),
         ));
     };
     let oldest = flux.oldest_kubernetes();

@@ -41,7 +41,8 @@ pub struct Target {
     pub credentials: Credentials,
     pub image_pull: Option<ImagePull>,
     pub age_key: Option<AgeKey>,
-    /// The minor version of Flux that is installed; `None` where the Flux Operator chooses.
+    /// The minor version of Flux that is installed; `None` where the Flux Operator chooses, and for one that
+    /// is newer than all that are known.
     pub flux: Option<FluxMinor>,
     /// The commit's subject.
     pub message: String,

@@ -16,6 +16,7 @@ use crate::link::Graph;
 use crate::node::Node;
 use crate::project::Project;
 use crate::resource::Resource;
+use crate::schema::{FluxMinor, Pinned};
 use crate::settings::{self, Cluster, DEFAULT_NAMESPACE, Install, Settings};
 use crate::tree::{self, CLUSTERS, Plan};
 
@@ -121,7 +122,10 @@ pub(super) fn of(
         credentials: credentials(&root, settings, cluster, &remote, &resources)?,
         image_pull: image_pull(cluster, env)?,
         age_key: None,
-        flux: (cluster.flux.install == Install::Release).then_some(cluster.flux.minor),
+        flux: match FluxMinor::from_version(&cluster.flux.version.value) {
+            Ok(Pinned::Known(minor)) if cluster.flux.install == Install::Release => Some(minor),
+            Ok(_) | Err(_) => None,
+        },
         message: format!("Add Flux v{} to cluster {name}", cluster.flux.version.value),
         remote,
     };
