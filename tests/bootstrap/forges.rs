@@ -13,7 +13,7 @@ use crate::scene::{Scene, TOKEN};
 
 /// A scene with a forge that does not have the repository yet.
 fn scene_of(kind: ForgeKind) -> (Scene, Forge) {
-    let mut scene = Scene::new();
+    let mut scene = Scene::on_cluster();
     fs_err::remove_dir_all(scene.remote()).expect("removed");
     let forge = Forge::new(kind, &scene.remote());
     scene.target.provider = Some(forge.provider());
@@ -88,7 +88,10 @@ fn a_repository_is_created_and_the_clusters_key_registered() {
             panic!("{kind:?}: one key");
         };
         assert!(
-            key.title.starts_with("flux clusters/staging flux-system "),
+            key.title.starts_with(&format!(
+                "flux clusters/staging {} ",
+                scene.target.namespace
+            )),
             "{}",
             key.title
         );

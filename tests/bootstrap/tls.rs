@@ -90,7 +90,7 @@ fn openssl(folder: &Path, args: &[&str]) -> bool {
 
 /// A scene whose repository is served over https with a token.
 fn scene(tls: &Arc<ServerConfig>, user: &str) -> Scene {
-    let mut scene = Scene::new();
+    let mut scene = Scene::on_cluster();
     let folder = scene.remote().parent().expect("a folder").to_owned();
     let port = backend::start_with(Some(tls.clone()), &folder, user, TOKEN);
     let url = format!("https://127.0.0.1:{port}/fleet.git");
