@@ -372,7 +372,10 @@ Put the credentials into a Secret and name it with `secretRef`; change the passw
         "a committed tree is not what the TOML file gives",
         "\
 Flux applies what is committed below `clusters/`, not the TOML file. Somebody changed the TOML file and
-did not build, or did not commit what the build wrote. Run `fluxgen build` and commit the trees.",
+did not build, or did not commit what the build wrote. Run `fluxgen build` and commit the trees.
+
+`fluxgen check --staged` and the hook refuse to let such a tree be committed. In a diff, whose sides are
+committed already, it is a warning.",
     ),
     of_stage(
         "stored-versions",

@@ -38,6 +38,19 @@ fn an_unstaged_fix_does_not_hide_a_fault_of_the_index() {
     );
     assert_eq!(staged.stdout, "");
     repository.git(&["add", "fluxgen.toml"]);
+    // What would be committed now is a tree that Flux does not get from the file.
+    let stale = repository.fluxgen(&["check", "--staged", "--format=json", "--format=human"]);
+    assert_eq!(stale.code, Some(1));
+    assert!(
+        stale.stderr.contains("error[stale-tree]"),
+        "{}",
+        stale.stderr
+    );
+    let report = report(&stale.stdout);
+    assert_eq!(report["head"]["state"], "compiled");
+    assert_eq!(repository.fluxgen(&["build"]).code, Some(0));
+    assert_eq!(repository.fluxgen(&["check", "--staged"]).code, Some(1));
+    repository.git(&["add", "clusters"]);
     assert_eq!(repository.fluxgen(&["check", "--staged"]).code, Some(0));
 }
 
@@ -62,6 +75,10 @@ fn what_the_toml_includes_comes_from_the_index_too() {
     repository.write("deploy/values.yaml", "a: 1\n");
     repository.write("deploy/templates/note.txt", "");
     repository.write("deploy/clusters/staging/own.yaml", own);
+    assert_eq!(
+        git::fluxgen(&repository.path().join("deploy"), &["build"]).code,
+        Some(0)
+    );
     repository.git(&["add", "--all"]);
     let check = || git::fluxgen(&repository.path().join("deploy"), &["check", "--staged"]);
     let sound = check();
@@ -116,7 +133,8 @@ fn a_file_that_is_not_staged_or_in_conflict_is_named() {
 #[test]
 fn the_index_of_a_partial_commit_is_the_one_that_counts() {
     let repository = Repository::new();
-    repository.commit(&[("fluxgen.toml", GOOD)]);
+    repository.write("fluxgen.toml", GOOD);
+    repository.build_and_commit();
     repository.write("fluxgen.toml", BAD);
     let index = repository.path().join(".git/partial.lock");
     std::fs::copy(repository.path().join(".git/index"), &index).expect("copied");

@@ -137,7 +137,7 @@ fn trees_that_were_not_built_or_not_staged_block_the_commit() {
     repository.write("fluxgen.toml", &other());
     repository.git(&["add", "fluxgen.toml"]);
     let why = commit(repository.path(), &[]).expect_err("the tree is old");
-    assert!(why.contains(&format!("  build {APPS}\n")), "{why}");
+    assert!(why.contains(&format!("note: build {APPS}\n")), "{why}");
     assert!(why.contains("run `fluxgen build`"), "{why}");
     done(&repository, &["build"]);
     let why = commit(repository.path(), &[]).expect_err("the tree is not staged");

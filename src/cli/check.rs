@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 
 use super::output::Output;
-use super::{Place, Status};
+use super::{Place, Status, stale};
 use crate::compare::report::{
     ClusterSummary, Command, Presence, Report, Side, SideState, SideSummary,
 };
@@ -13,7 +13,7 @@ use crate::project::Project;
 use crate::report::problems;
 use crate::repository::Repository;
 use crate::review::{declares_renames, unsafe_renames};
-use crate::tree::{self, CLUSTERS, Plan};
+use crate::tree;
 
 /// Do everything that build does, short of writing
 #[derive(Debug, clap::Args)]
@@ -45,9 +45,6 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     };
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
     let plan = project.plan(&[], &mut diagnostics);
-    if let Some(plan) = plan.filter(|_| args.staged) {
-        diagnostics.extend(stale(&project, &plan));
-    }
     diagnostics.extend(renamed_in_one_step(&project)?);
     tree::tell_conflicts(&project.existing, &mut diagnostics);
     if let Some(built) = &project.built {
@@ -66,8 +63,13 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         true => "the index",
         false => "the working tree",
     };
-    let has_errors = diagnostics.has_errors();
     let mut report = report(&project, &diagnostics, name, &args.cluster);
+    if let Some(plan) = plan.filter(|_| args.staged) {
+        // What is staged is committed as it is.
+        let stale = stale::stale(&project, &plan);
+        diagnostics.extend(stale.map(|stale| stale.with_help(stale::build_them(&project))));
+    }
+    let has_errors = diagnostics.has_errors();
     let found = diagnostics.into_sorted();
     let folder = Utf8Path::new(project.snapshot.folder());
     report.problems = problems(&found, &project.sources, Side::Head, folder);
@@ -79,24 +81,6 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     } else {
         Status::Done
     })
-}
-
-/// What is staged is committed as it is: files that a build would change are told.
-fn stale(project: &Project, plan: &Plan) -> Option<Diagnostic> {
-    let mut paths = plan.clusters.iter().flat_map(|cluster| {
-        let written = cluster.write.iter().map(|(path, _)| path.as_ref());
-        let all = written.chain(cluster.remove.iter().map(String::as_str));
-        all.map(|path| format!("{CLUSTERS}/{}/{path}", cluster.name))
-    });
-    let first = project.snapshot.from_root(&paths.next()?);
-    let message = match 1 + paths.count() {
-        1 => format!("`{first}` is not staged as the TOML file gives it"),
-        count => format!(
-            "{count} files are not staged as the TOML file gives them, `{first}` among them"
-        ),
-    };
-    let help = "run `fluxgen build` and `git add` what it writes";
-    Some(Diagnostic::warning("stale-tree", message).with_help(help))
 }
 
 /// The renames of a project whose gate is on, held against what is committed. Without a commit there is

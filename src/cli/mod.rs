@@ -19,6 +19,7 @@ mod plan_rename;
 mod progress;
 mod review;
 mod schema;
+mod stale;
 mod unified;
 mod upgrade;
 
