@@ -1,5 +1,7 @@
 //! The pipeline: the seven stages in their order.
 
+use std::sync::Arc;
+
 use crate::check::{Checked, check};
 use crate::diagnostic::Diagnostics;
 use crate::emit::{Surroundings, Tree, emit};
@@ -13,9 +15,9 @@ use crate::validate::validate;
 /// What a run made of a project, as far as it came.
 #[derive(Debug)]
 pub struct Built {
-    pub resolved: Resolved,
+    pub resolved: Arc<Resolved>,
     /// Only where no stage found an error.
-    pub checked: Option<Checked>,
+    pub checked: Option<Arc<Checked>>,
     /// The graph where there were errors: good to look at, never to write.
     pub refused: Option<Box<Graph>>,
     pub tree: Option<Tree>,
@@ -24,7 +26,7 @@ pub struct Built {
 impl Built {
     /// What names what, whether or not there were errors.
     pub fn graph(&self) -> Option<&Graph> {
-        let checked = self.checked.as_ref().map(Checked::graph);
+        let checked = self.checked.as_deref().map(Checked::graph);
         checked.or(self.refused.as_deref())
     }
 }
@@ -43,7 +45,7 @@ pub fn build(
     let validated = validate(expanded, diagnostics);
     let graph = link(validated, foreign, diagnostics);
     let (checked, refused) = match check(graph, facts, diagnostics) {
-        Ok(checked) => (Some(checked), None),
+        Ok(checked) => (Some(Arc::new(checked)), None),
         Err(graph) => (None, Some(graph)),
     };
     let tree = checked
@@ -51,9 +53,26 @@ pub fn build(
         .map(|checked| emit(checked, around, diagnostics))
         .filter(|_| !diagnostics.has_errors());
     Built {
-        resolved,
+        resolved: Arc::new(resolved),
         checked,
         refused,
         tree,
+    }
+}
+
+/// What a run that needs no other answers than one without errors makes around other trees: nothing but `emit`
+/// looks at these.
+pub(crate) fn build_around(
+    checked: &Arc<Checked>,
+    resolved: &Arc<Resolved>,
+    around: &Surroundings,
+    diagnostics: &mut Diagnostics,
+) -> Built {
+    let tree = emit(checked, around, diagnostics);
+    Built {
+        resolved: Arc::clone(resolved),
+        checked: Some(Arc::clone(checked)),
+        refused: None,
+        tree: (!diagnostics.has_errors()).then_some(tree),
     }
 }

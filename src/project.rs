@@ -1,7 +1,10 @@
 //! The edge: finds the TOML file, reads what it includes and what stands in the trees, runs the stages.
 
+mod sides;
+
 use std::collections::{BTreeMap, HashMap};
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -16,6 +19,7 @@ use crate::expand::{Included, Includes};
 use crate::files::{Bytes, EntryKind, Snapshot, folder_of};
 use crate::image::marker;
 use crate::install::{Mode, Releases, folder};
+use crate::link::Foreign;
 use crate::load::{self, Document};
 use crate::node::{Node, Table, Value};
 use crate::resolve::resolve;
@@ -32,6 +36,9 @@ pub const CONFIG: &str = "fluxgen.toml";
 /// The largest included file, in bytes.
 pub(crate) const LARGEST_INCLUDE: u64 = 8 * 1024 * 1024;
 
+/// What stands in the tree of each cluster. Two sides of a comparison share what they have in common.
+pub type Trees = Arc<BTreeMap<String, Existing>>;
+
 /// A project and what a run made of it.
 #[derive(Debug)]
 pub struct Project {
@@ -43,9 +50,9 @@ pub struct Project {
     pub snapshot: Snapshot,
     pub sources: Sources,
     pub diagnostics: Diagnostics,
-    pub existing: BTreeMap<String, Existing>,
+    pub existing: Trees,
     /// Per cluster, the resources in files of the tree that hold marked values.
-    pub standing: BTreeMap<String, Standing>,
+    pub standing: Arc<BTreeMap<String, Standing>>,
     /// The documents of those files, by their bytes.
     pub(crate) read: HashMap<Bytes, Documents>,
     /// Policies whose values in the trees are not kept, as `namespace/name`.
@@ -179,8 +186,8 @@ impl Project {
             snapshot,
             sources,
             diagnostics,
-            existing: BTreeMap::new(),
-            standing: BTreeMap::new(),
+            existing: Trees::default(),
+            standing: Arc::default(),
             read: HashMap::new(),
             reset: Vec::new(),
             built: None,
@@ -196,22 +203,33 @@ impl Project {
     ) -> anyhow::Result<()> {
         let clusters = cluster_names(document);
         check_names(only, &clusters)?;
-        self.existing = clusters
-            .par_iter()
-            .map(|name| Ok((name.clone(), tree::read(&self.snapshot, name)?)))
-            .collect::<std::io::Result<_>>()?;
+        self.existing = trees(&self.snapshot, &clusters)?;
         if only.is_empty() {
-            beside::left_over(
-                &self.snapshot,
-                &self.config,
-                &clusters,
-                &mut self.diagnostics,
-            )?;
+            self.left_over(&clusters)?;
         }
+        self.compile_with_trees(document, only, releases);
+        Ok(())
+    }
+
+    fn left_over(&mut self, clusters: &[String]) -> std::io::Result<()> {
+        beside::left_over(
+            &self.snapshot,
+            &self.config,
+            clusters,
+            &mut self.diagnostics,
+        )
+    }
+
+    /// Compiles a project whose trees were read.
+    fn compile_with_trees(
+        &mut self,
+        document: &Document,
+        only: &[String],
+        releases: Option<&mut Releases>,
+    ) {
         let includes = self.includes(document);
         let templates = templates::read(&self.snapshot, document, &mut self.diagnostics);
         self.run(document, &includes, templates, only, releases);
-        Ok(())
     }
 
     fn run(
@@ -222,21 +240,9 @@ impl Project {
         only: &[String],
         releases: Option<&mut Releases>,
     ) {
-        let foreign = self
-            .existing
-            .par_iter()
-            .map(|(name, existing)| (name.clone(), existing.foreign(name)))
-            .collect();
-        let stands = tree::standing(&self.existing);
-        tell_unreadable(&stands.unreadable, &mut self.diagnostics);
-        self.read = stands.read;
-        let around = Surroundings {
-            config: self.config.clone(),
-            templates,
-            standing: stands.clusters,
-            reset: self.reset.clone(),
-        };
-        let mut built = build(
+        let foreign = foreign(&self.existing);
+        let around = self.around(templates);
+        let built = build(
             document,
             includes,
             &foreign,
@@ -246,7 +252,31 @@ impl Project {
             },
             &mut self.diagnostics,
         );
-        self.standing = around.standing;
+        self.finish(built, around, includes, only, releases);
+    }
+
+    fn around(&mut self, templates: TemplateFiles) -> Surroundings {
+        let stands = tree::standing(&self.existing);
+        tell_unreadable(&stands.unreadable, &mut self.diagnostics);
+        self.read = stands.read;
+        Surroundings {
+            config: self.config.clone(),
+            templates,
+            standing: stands.clusters,
+            reset: self.reset.clone(),
+        }
+    }
+
+    /// What is beside the stages: Flux's own folder, and the user's own files.
+    fn finish(
+        &mut self,
+        mut built: Built,
+        around: Surroundings,
+        includes: &Includes,
+        only: &[String],
+        releases: Option<&mut Releases>,
+    ) {
+        self.standing = Arc::new(around.standing);
         if let (Some(tree), false) = (&mut built.tree, only.is_empty()) {
             tree.clusters.retain(|cluster| only.contains(&cluster.name));
         }
@@ -330,6 +360,21 @@ impl Project {
         let text = std::str::from_utf8(&bytes).map_err(|_| "it is not UTF-8".to_owned())?;
         Ok(included(path, text, &mut self.sources))
     }
+}
+
+fn trees(snapshot: &Snapshot, clusters: &[String]) -> std::io::Result<Trees> {
+    let read = clusters
+        .par_iter()
+        .map(|name| Ok((name.clone(), tree::read(snapshot, name)?)))
+        .collect::<std::io::Result<_>>()?;
+    Ok(Arc::new(read))
+}
+
+fn foreign(existing: &BTreeMap<String, Existing>) -> Foreign {
+    existing
+        .par_iter()
+        .map(|(name, existing)| (name.clone(), existing.foreign(name)))
+        .collect()
 }
 
 /// The bytes of the TOML file; of one that is too large, as many as say so.

@@ -36,15 +36,16 @@ pub(crate) const LARGEST_FOREIGN: u64 = 16 * 1024 * 1024;
 const TEMPORARY: (&str, &str) = (".fluxgen-", ".tmp");
 
 /// The files of `clusters/<name>` on disk.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Existing {
     /// By path below the cluster's folder, with `/`.
     pub files: BTreeMap<String, File>,
+    /// Sorted.
     pub folders: Vec<String>,
 }
 
 /// One file on disk.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum File {
     /// It has our header.
     Ours(Bytes),
@@ -98,6 +99,7 @@ pub fn read(from: &Snapshot, cluster: &str) -> std::io::Result<Existing> {
         };
         existing.files.insert(path, file);
     }
+    existing.folders.sort_unstable();
     Ok(existing)
 }
 

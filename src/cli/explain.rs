@@ -130,8 +130,8 @@ fn origin(
     let mut project = place.open(&[])?;
     let diagnostics = std::mem::take(&mut project.diagnostics);
     let Project { built, sources, .. } = &*project;
-    let resolved = built.as_ref().map(|built| &built.resolved);
-    let checked = built.as_ref().and_then(|built| built.checked.as_ref());
+    let resolved = built.as_ref().map(|built| &*built.resolved);
+    let checked = built.as_ref().and_then(|built| built.checked.as_deref());
     let (Some(resolved), Some(checked)) = (resolved, checked) else {
         tell(&diagnostics.into_sorted(), sources);
         bail!("values have no origin before the errors above are mended");

@@ -60,18 +60,12 @@ pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<S
         (None, true) => Head::Index,
         (None, false) => Head::WorkingTree,
     };
-    let read = |snapshot: &Snapshot| Project::read(snapshot.clone(), &config, &[], None, &[]);
     let (folders_changed, (base_project, head_project)) = rayon::join(
         || repository.differs_outside((&base, &before), (kind, &chosen.snapshot), CLUSTERS),
-        || {
-            rayon::join(
-                || read(&before),
-                || Ok::<_, anyhow::Error>(looked_at(read(&chosen.snapshot)?)),
-            )
-        },
+        || Project::read_both(&before, &chosen.snapshot, &config, looked_at),
     );
     let base_project = ManuallyDrop::new(base_project?);
-    let (head_project, more) = head_project?;
+    let (head_project, more) = head_project?.unzip();
     let head_project = ManuallyDrop::new(head_project);
     check_names(&args.cluster, [&base_project, &head_project])?;
     let name = config.file_name().unwrap_or_default();
@@ -99,7 +93,7 @@ pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<S
         report,
         found,
         found_in_base,
-    } = review.run(&shown, more)?;
+    } = review.run(&shown, more.unwrap_or_default())?;
     if args.output.tells_people() {
         for note in notes {
             eprintln!("note: {note}\n");
@@ -140,15 +134,13 @@ pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<S
     })
 }
 
-/// The head with what is told of it beside the faults of compiling it.
-fn looked_at(mut head: Option<Project>) -> (Option<Project>, Diagnostics) {
+/// What is told of the head beside the faults of compiling it.
+fn looked_at(head: &mut Project) -> Diagnostics {
     let mut more = Diagnostics::default();
-    if let Some(project) = &mut head {
-        project.plan(&[], &mut more);
-        tree::tell_conflicts(&project.existing, &mut more);
-        scan(project, &mut more);
-    }
-    (head, more)
+    head.plan(&[], &mut more);
+    tree::tell_conflicts(&head.existing, &mut more);
+    scan(head, &mut more);
+    more
 }
 
 /// The TOML file's path on disk, where it need not be: the sides may have it.

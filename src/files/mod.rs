@@ -4,6 +4,7 @@
 
 mod git;
 mod memory;
+mod noted;
 mod overlay;
 pub(crate) mod path;
 mod snapshot;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 pub use git::{GitObjects, GitTree};
 pub use memory::MemoryFiles;
+pub(crate) use noted::NotedFiles;
 pub use overlay::Overlay;
 pub use snapshot::Snapshot;
 pub(crate) use snapshot::folder_of;
