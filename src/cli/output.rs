@@ -117,12 +117,12 @@ fn page(code: &str) -> Option<RulePage> {
     })
 }
 
-/// How text for people looks where it goes: coloured on a terminal, unless NO_COLOR is set.
+/// How text for people looks where it goes: coloured on a terminal that has colours, unless NO_COLOR is set.
 pub(super) fn style(stream: &impl IsTerminal) -> Style {
-    let color =
-        stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     Style {
-        color,
+        color: stream.is_terminal() && !is_unwanted && !is_dumb,
         ..Style::PLAIN
     }
 }

@@ -9,6 +9,7 @@ mod layout;
 mod obstacles;
 mod readme;
 mod summary;
+mod terminal;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
