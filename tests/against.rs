@@ -690,6 +690,164 @@ fn a_rename_is_planned_in_two_steps_that_delete_nothing() {
     );
 }
 
+const RELEASES: &str = r#"
+[diff]
+deny = "destructive"
+[sources.helm.charts]
+url = "https://charts.example"
+[helmReleases."web/shop"]
+chart.spec = { chart = "shop", source = "helm.charts" }
+targetNamespace = "shop"
+[helmReleases."web/cache"]
+chart.spec = { chart = "cache", source = "helm.charts" }
+[kustomizations.infrastructure]
+path = "./infrastructure"
+"#;
+
+/// Takes both steps of a rename, each checked and held against what is committed before it.
+fn take_both_steps(repository: &Repository, between: impl FnOnce()) {
+    let refused = repository.fluxgen(&["check"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("error[unsafe-rename]"),
+        "{}",
+        refused.stderr
+    );
+    let written = repository.fluxgen(&["plan-rename", "--write"]);
+    assert_eq!(written.code, Some(0), "{}", written.stderr);
+    let step = || {
+        for args in [&["diff", "--against=HEAD"][..], &["check"]] {
+            let run = repository.fluxgen(args);
+            assert_eq!(run.code, Some(0), "{args:?}: {}{}", run.stdout, run.stderr);
+        }
+        repository.build_and_commit();
+    };
+    step();
+    between();
+    repository.git(&["apply", "fluxgen.rename-2.patch"]);
+    step();
+    let done = repository.fluxgen(&["plan-rename"]);
+    assert!(
+        done.stdout.starts_with("nothing is renamed"),
+        "{}",
+        done.stdout
+    );
+}
+
+fn releases() -> Repository {
+    let repository = Repository::new();
+    repository.write("fluxgen.toml", &format!("{FLEET}{RELEASES}"));
+    repository.write("apps/web.yaml", WEB);
+    repository.write("infrastructure/shop.yaml", &SHOP.replace("---\n", ""));
+    repository.build_and_commit();
+    repository
+}
+
+#[test]
+fn a_renamed_helm_release_keeps_its_release_in_two_steps() {
+    let repository = releases();
+    edit(
+        &repository,
+        "[helmReleases.\"web/shop\"]",
+        "[helmReleases.\"web/store\"]\nrenamedFrom = \"shop\"",
+    );
+    let shown = repository.fluxgen(&["plan-rename"]);
+    assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+    for words in [
+        "step 1: suspend `shop`",
+        "step 2: rename `shop` to `store` and keep its release",
+        "takes over release `shop-shop`",
+    ] {
+        assert!(shown.stdout.contains(words), "{words}: {}", shown.stdout);
+    }
+    take_both_steps(&repository, || {
+        let shop = repository.read("clusters/prod/helm-releases/web-shop.yaml");
+        assert!(shop.contains("suspend: true\n"), "{shop}");
+    });
+    let store = repository.read("clusters/prod/helm-releases/web-store.yaml");
+    assert!(store.contains("releaseName: shop-shop\n"), "{store}");
+    assert!(!store.contains("suspend"), "{store}");
+    let folder = repository.path().join("clusters/prod/helm-releases");
+    assert!(!folder.join("web-shop.yaml").exists());
+}
+
+#[test]
+fn several_renames_at_once_are_one_plan() {
+    let repository = releases();
+    for (from, to, old) in [
+        (
+            "helmReleases.\"web/shop\"",
+            "helmReleases.\"web/store\"",
+            "shop",
+        ),
+        (
+            "helmReleases.\"web/cache\"",
+            "helmReleases.\"web/memory\"",
+            "cache",
+        ),
+        ("kustomizations.apps", "kustomizations.applications", "apps"),
+        (
+            "kustomizations.infrastructure",
+            "kustomizations.base",
+            "infrastructure",
+        ),
+    ] {
+        let table = format!("[{to}]\nrenamedFrom = \"{old}\"");
+        edit(&repository, &format!("[{from}]"), &table);
+    }
+    take_both_steps(&repository, || {
+        let read = |path: &str| repository.read(&format!("clusters/prod/{path}.yaml"));
+        for name in ["apps", "infrastructure"] {
+            assert!(read(&format!("kustomizations/{name}")).contains("deletionPolicy: Orphan\n"));
+        }
+        for name in ["shop", "cache"] {
+            assert!(read(&format!("helm-releases/web-{name}")).contains("suspend: true\n"));
+        }
+    });
+    let read = |path: &str| repository.read(&format!("clusters/staging/{path}.yaml"));
+    for name in ["applications", "base"] {
+        assert!(!read(&format!("kustomizations/{name}")).contains("Orphan"));
+    }
+    for (name, release) in [("store", "shop-shop"), ("memory", "cache")] {
+        let text = read(&format!("helm-releases/web-{name}"));
+        assert!(
+            text.contains(&format!("releaseName: {release}\n")),
+            "{text}"
+        );
+        assert!(!text.contains("suspend"), "{text}");
+    }
+}
+
+#[test]
+fn a_rename_in_a_set_is_left_to_the_user_with_the_steps_named() {
+    let repository = Repository::new();
+    let set = r#"
+[sets.team]
+inputs = [{ name = "red" }, { name = "blue" }]
+[sets.team.kustomizations."${{ inputs.name }}"]
+path = "./apps/${{ inputs.name }}"
+"#;
+    repository.write("fluxgen.toml", &format!("{FLEET}{set}"));
+    for name in ["web", "red/a", "blue/a"] {
+        repository.write(&format!("apps/{name}.yaml"), WEB);
+    }
+    repository.build_and_commit();
+    let before = repository.read("fluxgen.toml").replace(
+        "\"${{ inputs.name }}\"]",
+        "\"team-${{ inputs.name }}\"]\nrenamedFrom = \"${{ inputs.name }}\"",
+    );
+    repository.write("fluxgen.toml", &before);
+    let run = repository.fluxgen(&["plan-rename", "--write"]);
+    assert_eq!(run.code, Some(2), "{}", run.stdout);
+    for words in [
+        "it comes from a set or from elsewhere",
+        "deletionPolicy = \"Orphan\"",
+    ] {
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+    assert_eq!(repository.read("fluxgen.toml"), before);
+}
+
 #[test]
 fn a_step_that_a_cluster_overrides_is_not_promised() {
     let repository = Repository::new();
