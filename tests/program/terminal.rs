@@ -18,6 +18,7 @@ fn shown(folder: &Path, command: &str, variables: &[(&str, &str)]) -> String {
     let program = env!("CARGO_BIN_EXE_fluxgen");
     let command = command.replace("fluxgen", &format!("'{program}' -C '{}'", folder.display()));
     let output = Command::new("script")
+        .current_dir(folder)
         .args(["-q", "-c", &command, "/dev/null"])
         .env("TERM", "xterm")
         .env_remove("NO_COLOR")
