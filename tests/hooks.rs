@@ -147,6 +147,20 @@ fn trees_that_were_not_built_or_not_staged_block_the_commit() {
 }
 
 #[test]
+fn a_build_of_the_hook_that_could_not_be_done_is_not_told_as_done() {
+    let repository = built();
+    repository.write("fluxgen.toml", &other());
+    repository.git(&["add", "fluxgen.toml"]);
+    // What is staged is right, what stands there is not.
+    repository.write("fluxgen.toml", &bad());
+    let run = repository.fluxgen(&["hook", "run", "--build"]);
+    let why = run.stderr;
+    assert_eq!(run.code, Some(1), "{why}");
+    assert!(why.contains("nothing is built"), "{why}");
+    assert!(!why.contains("they are built now"), "{why}");
+}
+
+#[test]
 fn a_branch_without_the_project_is_not_checked() {
     let repository = hooked();
     repository.git(&["checkout", "--quiet", "--orphan", "pages"]);

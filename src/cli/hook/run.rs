@@ -36,10 +36,13 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         return Ok(Status::Done);
     };
     let help = match args.build {
-        true => {
-            build::run(place, &build::Args::default())?;
-            stale::stage_them(&project)
-        }
+        true => match build::run(place, &build::Args::default())? {
+            Status::Done => stale::stage_them(&project),
+            Status::Found | Status::Failed => {
+                "nothing is built: mend the TOML file as it stands in the working tree, and commit again"
+                    .to_owned()
+            }
+        },
         false => stale::build_them(&project),
     };
     tell(&[stale.with_help(help)], &project.sources);
