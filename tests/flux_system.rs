@@ -2,6 +2,8 @@
 
 mod flux;
 
+use std::process::Command;
+
 use flux::{Scene, archive, shared};
 use fluxgen::node::Node;
 use fluxgen::source::Span;
@@ -763,5 +765,44 @@ fn every_setting_gives_a_flux_instance_that_the_operator_takes() {
         scene.write("fluxgen.toml", &manifest(name, &spec));
         let (_, err) = scene.expect(1, &["check"]);
         assert!(err.contains(said), "{said}: {err}");
+    }
+}
+
+#[test]
+fn what_is_staged_is_checked_with_the_distribution_that_is_staged() {
+    for distribution in ["flux", "gotk.yaml"] {
+        let scene = Scene::new(&PROJECT.replace("\"flux\"", &format!("\"{distribution}\"")));
+        let made = Scene::new(PROJECT);
+        made.expect(0, &["build"]);
+        scene.write(
+            "gotk.yaml",
+            &made.read(&format!("{FOLDER}/gotk-components.yaml")),
+        );
+        let git = |args: &[&str]| {
+            let mut git = Command::new("git");
+            let run = git.arg("-C").arg(scene.folder.path()).args(args).output();
+            assert!(run.expect("git runs").status.success(), "{args:?}");
+        };
+        scene.write("apps/web.yaml", "");
+        git(&["init", "--quiet"]);
+        // What git does not have is read from disk.
+        scene.expect(0, &["build"]);
+        git(&["add", "fluxgen.toml", "clusters", "apps"]);
+        scene.expect(0, &["check", "--staged"]);
+        git(&["add", "--all"]);
+        // What is done to it on disk is not committed.
+        let broken = match distribution {
+            "flux" => "flux/rbac.yaml",
+            file => file,
+        };
+        let right = fs_err::read(scene.path(broken)).expect("read");
+        scene.write(broken, "none\n");
+        scene.expect(0, &["check", "--staged"]);
+        let fails = |args: &[&str]| assert!(!scene.run(args).status.success(), "{args:?}");
+        fails(&["check"]);
+        git(&["add", "--all"]);
+        fs_err::write(scene.path(broken), right).expect("written");
+        scene.expect(0, &["check"]);
+        fails(&["check", "--staged"]);
     }
 }

@@ -189,8 +189,8 @@ impl Place {
         let repository = Repository::around(&folder_of(&config)).map_err(unreadable)?;
         let snapshot = repository.staged().map_err(unreadable)?;
         let name = snapshot.from_root(config.file_name().unwrap_or_default());
-        let mut releases =
-            Releases::read(&snapshot, &config, Mode::Offline, false).map_err(refusal)?;
+        let releases = Releases::read(&snapshot, &config, Mode::Offline, false);
+        let mut releases = releases.map_err(refusal)?.staged(&snapshot);
         Project::read(snapshot, &config, only, Some(&mut releases), &[])?
             .map(ManuallyDrop::new)
             .with_context(|| format!("`{name}` is not staged\n  help: `git add {name}`"))

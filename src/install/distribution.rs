@@ -8,7 +8,7 @@ use semver::Version;
 use crate::install::archive::{LIMITS, from_files, unpack};
 use crate::install::cache::{Cache, locked_by};
 use crate::install::download::is_loopback_http;
-use crate::install::{Fetch, InstallError, Lock, Locked, Manifests};
+use crate::install::{Fetch, InstallError, Local, Lock, Locked, Manifests};
 
 /// Where the project publishes its releases.
 pub const RELEASES: &str = "https://github.com/fluxcd/flux2/releases/download";
@@ -60,6 +60,7 @@ pub enum Taken {
 pub struct Distribution {
     pub cache: Cache,
     pub fetch: Fetch,
+    pub local: Local,
 }
 
 impl Source {
@@ -137,12 +138,12 @@ impl Distribution {
             Source::Release { .. } => self.release(source, version, lock, mode),
             Source::Archive { path, .. } => {
                 let url = source.url(version).unwrap_or_default();
-                let bytes = archive(&versioned(path, version))?;
+                let bytes = archive(&versioned(path, version), &self.local)?;
                 let manifests = hold_to(&url, &bytes, version, lock, mode)?;
                 Ok((manifests, Taken::Local))
             }
             Source::Folder(path) => {
-                let manifests = folder(&versioned(path, version))?;
+                let manifests = folder(&versioned(path, version), &self.local)?;
                 manifests.check()?;
                 Ok((manifests, Taken::Local))
             }
@@ -243,48 +244,41 @@ fn versioned(path: &Utf8Path, version: &Version) -> Utf8PathBuf {
         .into()
 }
 
-fn archive(path: &Utf8Path) -> Result<Vec<u8>, InstallError> {
-    let local = |reason: String| InstallError::Local {
+fn archive(path: &Utf8Path, local: &Local) -> Result<Vec<u8>, InstallError> {
+    let read = local.read(path, LIMITS.packed);
+    read.map_err(|error| InstallError::Local {
         path: path.to_owned(),
-        reason,
-    };
-    let size = fs_err::metadata(path)
-        .map_err(|error| local(error.to_string()))?
-        .len();
-    if size > LIMITS.packed {
-        return Err(local(format!("it has more than {} bytes", LIMITS.packed)));
-    }
-    fs_err::read(path).map_err(|error| local(error.to_string()))
+        reason: error.to_string(),
+    })
 }
 
-fn folder(path: &Utf8Path) -> Result<Manifests, InstallError> {
-    let local = |reason: String| InstallError::Local {
+fn folder(path: &Utf8Path, local: &Local) -> Result<Manifests, InstallError> {
+    let refused = |reason: String| InstallError::Local {
         path: path.to_owned(),
         reason,
     };
-    let failed = |error: std::io::Error| local(error.to_string());
+    let failed = |error: std::io::Error| refused(error.to_string());
     let mut files = BTreeMap::new();
     let mut total = 0_u64;
-    for entry in fs_err::read_dir(path.as_std_path()).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
-            continue;
-        };
-        let metadata = entry.metadata().map_err(failed)?;
-        if !name.ends_with(".yaml") || !metadata.is_file() {
+    for name in local.list(path).map_err(failed)? {
+        if !name.ends_with(".yaml") {
             continue;
         }
-        total += metadata.len();
+        let bytes = local
+            .read(&path.join(&name), LIMITS.unpacked)
+            .map_err(failed)?;
+        total += bytes.len() as u64;
         if total > LIMITS.unpacked {
-            return Err(local(format!(
+            return Err(refused(format!(
                 "its files have more than {} bytes",
                 LIMITS.unpacked
             )));
         }
-        let text = fs_err::read_to_string(entry.path()).map_err(failed)?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| refused(format!("`{name}` is not UTF-8")))?;
         files.insert(name, text);
     }
-    from_files(files).map_err(local)
+    from_files(files).map_err(refused)
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use crate::install::archive::LIMITS;
 use crate::install::cache::sha256;
 use crate::install::distribution::Taken;
 use crate::install::{
-    Cache, Distribution, Document, Fetch, InstallError, Lock, Manifests, Mode, Options, Source,
-    Watch, build,
+    Cache, Distribution, Document, Fetch, InstallError, Local, Lock, Manifests, Mode, Options,
+    Source, Watch, build,
 };
 use crate::node::Node;
 
@@ -28,6 +28,7 @@ const LARGEST_LOCK: u64 = 16 * 1024 * 1024;
 pub struct Releases {
     /// The folder of the TOML file, which local distributions are relative to.
     folder: Utf8PathBuf,
+    local: Local,
     lock_file: Utf8PathBuf,
     /// The lock as it stands on disk.
     before: Lock,
@@ -96,6 +97,7 @@ impl Releases {
         };
         Ok(Self {
             folder,
+            local: Local::default(),
             lock_file,
             before: lock.clone(),
             lock,
@@ -111,6 +113,12 @@ impl Releases {
             transformations: 0,
             watch: None,
         })
+    }
+
+    /// Reads local distributions as another state of the repository has them.
+    pub(crate) fn staged(mut self, snapshot: &Snapshot) -> Self {
+        self.local = Local::staged(&self.folder, snapshot);
+        self
     }
 
     /// Tells somebody how the downloads go.
@@ -190,7 +198,7 @@ impl Releases {
             None => Source::default(),
         };
         if let Source::Manifest(path) = &source {
-            return Ok(manifest(path, &options.version)?);
+            return Ok(manifest(path, &options.version, &self.local)?);
         }
         let url = source.url(&options.version);
         if let Some(url) = &url {
@@ -256,6 +264,7 @@ impl Releases {
                 watch: self.watch.clone(),
                 ..Fetch::default()
             },
+            local: self.local.clone(),
         };
         let url = source.url(version);
         let mut lock = self.lock.clone();
@@ -332,7 +341,7 @@ fn without_header(bytes: &[u8]) -> &[u8] {
 }
 
 /// A finished install manifest: whole YAML, of the version that the cluster pins.
-fn manifest(path: &Utf8Path, version: &Version) -> Result<Arc<str>, InstallError> {
+fn manifest(path: &Utf8Path, version: &Version, local: &Local) -> Result<Arc<str>, InstallError> {
     let path: Utf8PathBuf = path
         .as_str()
         .replace("{version}", &version.to_string())
@@ -341,13 +350,9 @@ fn manifest(path: &Utf8Path, version: &Version) -> Result<Arc<str>, InstallError
         path: path.clone(),
         reason,
     };
-    let size = fs_err::metadata(&path)
-        .map_err(|error| fault(error.to_string()))?
-        .len();
-    if size > LIMITS.unpacked {
-        return Err(fault(format!("it has more than {} bytes", LIMITS.unpacked)));
-    }
-    let text = fs_err::read_to_string(&path).map_err(|error| fault(error.to_string()))?;
+    let bytes = local.read(&path, LIMITS.unpacked);
+    let bytes = bytes.map_err(|error| fault(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| fault("it is not UTF-8".to_owned()))?;
     let documents = Document::read_all(&text).map_err(fault)?;
     if documents.is_empty() {
         return Err(fault("it holds no objects".to_owned()));

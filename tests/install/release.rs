@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use fluxgen::install::{
-    Cache, Distribution, Fetch, InstallError, LIMITS, Limits, Lock, Locked, Manifests, Mode,
+    Cache, Distribution, Fetch, InstallError, LIMITS, Limits, Local, Lock, Locked, Manifests, Mode,
     Source, unpack,
 };
 use semver::Version;
@@ -221,6 +221,7 @@ fn scene() -> Scene {
         distribution: Distribution {
             cache: Cache::at(cache),
             fetch,
+            local: Local::default(),
         },
     }
 }
