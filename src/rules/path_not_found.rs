@@ -1,13 +1,13 @@
 //! A Kustomization of a folder that the repository does not have.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Facts, Rule, builds_the_repository};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::files::{EntryKind, Snapshot};
 use crate::kustomize::normalised;
-use crate::link::Graph;
+use crate::link::{Graph, ResourceId};
 use crate::node::Node;
 use crate::resource::Resource;
 use crate::settings::{Cluster, Settings};
@@ -39,7 +39,10 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
         return;
     };
     let settings = graph.settings();
+    // Most clusters have the same Kustomizations.
+    let mut paths: HashMap<ResourceId, Option<String>> = HashMap::new();
     let mut known: HashMap<String, Looked> = HashMap::new();
+    let trees = Trees::new(settings, repository);
     for (at, cluster) in graph.clusters.iter().enumerate() {
         let own = &settings.clusters[at];
         if !is_synced_from_here(own, repository) {
@@ -57,13 +60,13 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
         }
         for id in &cluster.resources {
             let resource = graph.resource(*id);
-            let Some(path) = looked_for(resource, settings, repository) else {
-                continue;
-            };
+            let path = paths.entry(*id);
+            let path = path.or_insert_with(|| looked_for(resource, settings, &trees));
+            let Some(path) = path else { continue };
             let node = resource.get(&["spec", "path"]);
             let looked = known
-                .entry(path)
-                .or_insert_with_key(|path| look(path, repository));
+                .entry(path.clone())
+                .or_insert_with(|| look(path, repository));
             let (Looked::Missing { .. } | Looked::NoFolder, Some(node)) = (&*looked, node) else {
                 continue;
             };
@@ -91,7 +94,7 @@ fn is_synced_from_here(cluster: &Cluster, repository: &Snapshot) -> bool {
 }
 
 /// The path of a Kustomization, if it is one that the repository itself must have.
-fn looked_for(resource: &Resource, settings: &Settings, repository: &Snapshot) -> Option<String> {
+fn looked_for(resource: &Resource, settings: &Settings, trees: &Trees<'_>) -> Option<String> {
     if !builds_the_repository(resource, settings) {
         return None;
     }
@@ -102,14 +105,37 @@ fn looked_for(resource: &Resource, settings: &Settings, repository: &Snapshot) -
         return None;
     }
     let path = normalised(path);
-    // What stands in the trees is made by this very run.
-    let is_tree = settings.clusters.iter().any(|cluster| {
-        let tree = repository.from_root(&format!("{CLUSTERS}/{}", cluster.name.value));
-        path.strip_prefix(tree.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
-    let is_above = path.is_empty() || path == repository.from_root(CLUSTERS);
-    (!is_tree && !is_above).then_some(path)
+    (!path.is_empty() && !trees.are_at(&path)).then_some(path)
+}
+
+/// What stands in the trees is made by this very run.
+struct Trees<'a> {
+    folder: String,
+    clusters: HashSet<&'a str>,
+}
+
+impl<'a> Trees<'a> {
+    fn new(settings: &'a Settings, repository: &Snapshot) -> Self {
+        let clusters = settings.clusters.iter();
+        Self {
+            folder: repository.from_root(CLUSTERS),
+            clusters: clusters
+                .map(|cluster| cluster.name.value.as_str())
+                .collect(),
+        }
+    }
+
+    /// Whether a path is the folder of all trees, or in one of them.
+    fn are_at(&self, path: &str) -> bool {
+        let Some(rest) = path.strip_prefix(self.folder.as_str()) else {
+            return false;
+        };
+        let name = rest.strip_prefix('/').map(|rest| rest.split('/').next());
+        match name {
+            Some(name) => name.is_some_and(|name| self.clusters.contains(name)),
+            None => rest.is_empty(),
+        }
+    }
 }
 
 /// What stands at a path.
