@@ -36,7 +36,7 @@ pub trait Files: Send + Sync {
     /// `most` bytes is an error of the kind `FileTooLarge`.
     fn read(&self, path: &str, most: u64) -> io::Result<Option<Bytes>>;
 
-    /// What a folder holds, sorted by name; `None` where there is no such folder.
+    /// What a folder holds, sorted by name and without `.git`; `None` where there is no such folder.
     fn list(&self, folder: &str) -> io::Result<Option<Vec<FolderEntry>>>;
 
     /// All that is below a folder, in any order and without `.git`; empty where there is no such folder.

@@ -50,6 +50,14 @@ impl Snapshot {
         }
     }
 
+    /// The same place in other files, those that this one's are read through.
+    pub(crate) fn through(&self, files: Arc<dyn Files>) -> Self {
+        Self {
+            files,
+            ..self.clone()
+        }
+    }
+
     /// Whether the files are those of a git repository, and not of the project's folder alone.
     pub fn is_of_git(&self) -> bool {
         self.is_of_git

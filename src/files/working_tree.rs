@@ -123,6 +123,9 @@ impl Files for WorkingTree {
             let Ok(name) = entry.file_name().into_string() else {
                 continue;
             };
+            if name == ".git" {
+                continue;
+            }
             let mut kind = of_type(entry.file_type()?);
             if kind == EntryKind::Folder && is_repository(&place.join(&name)) {
                 kind = EntryKind::Other;
@@ -241,6 +244,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = Utf8Path::from_path(folder.path()).expect("a UTF-8 path");
         fs_err::create_dir_all(root.join("apps/sub")).expect("a folder");
+        fs_err::create_dir(root.join(".git")).expect("a folder");
         fs_err::write(root.join("apps/sub/.git"), "gitdir: elsewhere").expect("a file");
         fs_err::write(root.join("apps/sub/a.yaml"), "a: 1").expect("a file");
         let tree = WorkingTree::new(root);
@@ -254,5 +258,8 @@ mod tests {
             .collect();
         assert_eq!(kinds, [EntryKind::Other]);
         assert_eq!(tree.walk("apps").len(), 1);
+        // Git's own folder is in no commit, and the working tree is compared with one.
+        let names = tree.list("").expect("readable").expect("a folder");
+        assert_eq!(names.len(), 1, "{names:?}");
     }
 }

@@ -38,7 +38,8 @@ impl Project {
         let (Ok(Some(before)), Ok(Some(after))) = texts else {
             return apart(base, head, config, with);
         };
-        if before != after {
+        let place = |side: &Snapshot| (side.folder().to_owned(), side.is_of_git());
+        if before != after || place(base) != place(head) {
             return apart(base, head, config, with);
         }
         let noted = Arc::new(NotedFiles::new(Arc::clone(head.files())));
@@ -87,7 +88,7 @@ impl Project {
             let clusters = cluster_names(&document);
             project.existing = trees(head, &clusters)?;
             project.left_over(&clusters)?;
-            project.snapshot = Snapshot::new(Arc::clone(noted) as Arc<_>, head.folder());
+            project.snapshot = head.through(Arc::clone(noted) as Arc<_>);
             project.compile_with_trees(&document, &[], None);
             project.snapshot = head.clone();
         }
