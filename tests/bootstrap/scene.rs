@@ -360,6 +360,10 @@ impl Scene {
     pub fn write_project(&self, more: &str) {
         self.write("install.yaml", COMPONENTS);
         self.write(
+            "apps/namespace.yaml",
+            "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: apps\n",
+        );
+        self.write(
             "fluxgen.toml",
             &format!(
                 "[repo]\nurl = \"{URL}\"\nknownHosts = [\"{HOST_KEY}\"]\n\
