@@ -341,6 +341,61 @@ fn patches_go_to_the_kustomize_file_and_their_files_are_no_resources() {
     scene.expect(0, &["build", "--dry-run"]);
 }
 
+/// `clusters/staging/flux-system` of fluxcd/flux2-kustomize-helm-example, in our words.
+const LABELLED: &str = r#"labels."toolkit.fluxcd.io/tenant" = "sre-team"
+
+[[flux.patches]]
+patch = """
+- op: add
+  path: /spec/template/spec/containers/0/args/-
+  value: --concurrent=20
+- op: add
+  path: /spec/template/spec/containers/0/args/-
+  value: --requeue-dependency=5s
+"""
+target = { kind = "Deployment", name = "(kustomize-controller|helm-controller|source-controller)" }
+[clusters.staging]"#;
+
+#[test]
+fn labels_go_to_all_that_installs_flux() {
+    let scene = Scene::new(&PROJECT.replace("[clusters.staging]", LABELLED));
+    scene.expect(0, &["build"]);
+    let found = scene.read(&format!("{FOLDER}/kustomization.yaml"));
+    assert!(
+        found.contains("labels:\n- pairs:\n    toolkit.fluxcd.io/tenant: sre-team\n"),
+        "{found}"
+    );
+    if let Some(shared) = shared() {
+        let tree = shared
+            .join("../trees/flux2-kustomize-helm-example")
+            .join(FOLDER)
+            .join("kustomization.yaml");
+        let theirs = fs_err::read_to_string(tree).expect("the tree");
+        assert!(same(&found, &theirs), "{found}");
+    }
+    if let Some(objects) = kustomized(&scene, FOLDER) {
+        for object in &objects {
+            let label = object.at(&["metadata", "labels", "toolkit.fluxcd.io/tenant"]);
+            assert_eq!(label.and_then(Node::as_str), Some("sre-team"));
+        }
+    }
+    let operator = PROJECT.replace("[clusters.staging]", LABELLED);
+    scene.write(
+        "fluxgen.toml",
+        &operator.replace("\"release\"", "\"operator\""),
+    );
+    scene.expect(0, &["build"]);
+    let instance = scene.read(&format!("{FOLDER}/flux-instance.yaml"));
+    assert!(
+        instance
+            .contains("commonMetadata:\n    labels:\n      toolkit.fluxcd.io/tenant: sre-team\n"),
+        "{instance}"
+    );
+    scene.write("fluxgen.toml", &operator.replace("sre-team", "SRE team!"));
+    let (_, told) = scene.expect(1, &["check"]);
+    assert!(told.contains("`SRE team!` is no label value"), "{told}");
+}
+
 #[test]
 fn files_of_flux_bootstrap_are_taken_over_only_when_asked_for() {
     let scene = Scene::new(PROJECT);

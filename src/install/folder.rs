@@ -334,7 +334,8 @@ impl Folder<'_> {
         );
         self.put(SYNC_FILE, &text);
         let resources = self.resources(tree, &patches);
-        let file = kustomization(resources.iter().map(String::as_str), &patches);
+        let resources = resources.iter().map(String::as_str);
+        let file = kustomization(resources, &flux.labels, &patches);
         self.put(KUSTOMIZATION_FILE, &yaml::write(&file));
     }
 
@@ -362,7 +363,17 @@ impl Folder<'_> {
             sparse_checkout: texts(&flux.sync.sparse_checkout),
         };
         let patches = patches(&flux.patches, includes, diagnostics);
-        let instance = flux_instance(&options, Some(&sync), &patches);
+        let mut instance = flux_instance(&options, Some(&sync), &patches);
+        if !flux.labels.is_empty()
+            && let Some(spec) = instance
+                .as_table_mut()
+                .and_then(|table| table.get_mut("spec"))
+            && let Some(spec) = spec.as_table_mut()
+        {
+            let mut metadata = Table::new();
+            metadata.set("labels", Node::new(flux.labels.clone(), Span::BUILT_IN));
+            spec.set("commonMetadata", Node::new(metadata, Span::BUILT_IN));
+        }
         if let Some(resource) = Resource::from_node(instance.clone()) {
             diagnostics.extend(validate_one(&resource, self.cluster, flux.version.span));
         }

@@ -4,10 +4,14 @@ use crate::node::{Node, Table};
 use crate::source::Span;
 
 /// The kustomize file; `resources` are the names of files and folders beside it, written in
-/// lexical order, `patches` kustomize patches as the user wrote them.
+/// lexical order, `labels` what all objects get, `patches` kustomize patches as the user wrote them.
 ///
 /// Source: <https://fluxcd.io/flux/installation/configuration/boostrap-customization/>
-pub fn kustomization<'a>(resources: impl IntoIterator<Item = &'a str>, patches: &[Node]) -> Node {
+pub fn kustomization<'a>(
+    resources: impl IntoIterator<Item = &'a str>,
+    labels: &Table,
+    patches: &[Node],
+) -> Node {
     let mut resources: Vec<_> = resources.into_iter().collect();
     resources.sort_unstable();
     resources.dedup();
@@ -17,6 +21,13 @@ pub fn kustomization<'a>(resources: impl IntoIterator<Item = &'a str>, patches: 
     file.set("apiVersion", node("kustomize.config.k8s.io/v1beta1"));
     file.set("kind", node("Kustomization"));
     file.set("resources", Node::new(resources, Span::BUILT_IN));
+    if !labels.is_empty() {
+        // Not in selectors: those of a Deployment cannot change.
+        let mut pairs = Table::new();
+        pairs.set("pairs", Node::new(labels.clone(), Span::BUILT_IN));
+        let list = vec![Node::new(pairs, Span::BUILT_IN)];
+        file.set("labels", Node::new(list, Span::BUILT_IN));
+    }
     if !patches.is_empty() {
         file.set("patches", Node::new(patches.to_vec(), Span::BUILT_IN));
     }
@@ -33,6 +44,7 @@ mod tests {
         assert_eq!(
             write(&kustomization(
                 ["gotk-sync.yaml", "gotk-components.yaml"],
+                &Table::new(),
                 &[]
             )),
             "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n- gotk-components.yaml\n- gotk-sync.yaml\n"
@@ -44,7 +56,11 @@ mod tests {
         let text = "target:\n  kind: Deployment\npatch: |\n  - op: add\n    path: /x\n";
         let patch = read_all(text, Span::BUILT_IN.file).unwrap();
         assert_eq!(
-            write(&kustomization(["gotk-components.yaml"], &patch)),
+            write(&kustomization(
+                ["gotk-components.yaml"],
+                &Table::new(),
+                &patch
+            )),
             "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n- gotk-components.yaml\npatches:\n- target:\n    kind: Deployment\n  patch: |\n    - op: add\n      path: /x\n"
         );
     }

@@ -12,7 +12,7 @@ use crate::install::Options;
 use crate::node::{Node, Table};
 use crate::schema::{FluxMinor, Pinned};
 use crate::source::{Span, Spanned};
-use crate::validate::metadata::is_subdomain;
+use crate::validate::metadata::{is_subdomain, label_key_fault, label_value_fault};
 
 /// Flux in one cluster.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct Flux {
     pub log_level: &'static str,
     pub cluster_domain: String,
     pub toleration_keys: Vec<Spanned<String>>,
+    /// Labels of all that installs Flux, keys and values.
+    pub labels: Table,
     /// Kustomize patches of the controllers, as they stand.
     pub patches: Vec<Node>,
     pub sync: Sync,
@@ -133,6 +135,8 @@ impl Flux {
         let log_level = fields.one_of("logLevel", &["debug", "info", "error"]);
         let cluster_domain = fields.text("clusterDomain");
         let toleration_keys = fields.texts("tolerationKeys").unwrap_or_default();
+        let labels = fields.table("labels").map(|(table, _)| table);
+        let labels = read_labels(labels, fields.diagnostics);
         let patches = fields.array("patches").unwrap_or_default().to_vec();
         let sync = fields.table("sync").map(|(table, _)| table);
         let sync = Sync::read(sync, fields.diagnostics);
@@ -185,6 +189,7 @@ impl Flux {
             log_level: log_level.map_or("info", |level| level.value),
             cluster_domain: cluster_domain.map_or("cluster.local".to_owned(), |name| name.value),
             toleration_keys,
+            labels,
             patches,
             sync,
             distribution,
@@ -286,6 +291,33 @@ fn minor(version: &Spanned<String>, diagnostics: &mut Diagnostics) -> FluxMinor 
             oldest
         }
     }
+}
+
+/// `flux.labels`, less what is no label.
+fn read_labels(table: Option<&Table>, diagnostics: &mut Diagnostics) -> Table {
+    let mut labels = Table::new();
+    for (key, entry) in table.into_iter().flat_map(Table::iter) {
+        let Some(value) = entry.node.as_str() else {
+            let name = format!("flux.labels.\"{key}\"");
+            diagnostics.push(wrong_type(&name, &entry.node, "a string"));
+            continue;
+        };
+        let faults = [
+            (label_key_fault(key), entry.key),
+            (label_value_fault(value), entry.node.span),
+        ];
+        let mut is_label = true;
+        for (fault, span) in faults {
+            if let Some(message) = fault {
+                is_label = false;
+                diagnostics.push(Diagnostic::error("wrong-value", message).at(span, ""));
+            }
+        }
+        if is_label {
+            labels.insert(key, entry.clone());
+        }
+    }
+    labels
 }
 
 /// The keys of a kustomize patch.
