@@ -8,18 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
-use git::{Repository, git as run_git};
+use git::{PROJECT, Repository, git as run_git};
 use serde_json::{Value, json};
-
-const PROJECT: &str = r#"
-[repo]
-url = "ssh://git@github.com/acme/fleet"
-[clusters.staging]
-[kustomizations.apps]
-path = "./apps"
-[kustomizations.web]
-path = "./web"
-"#;
 
 const MARKER: &str = "<!-- fluxgen -->";
 

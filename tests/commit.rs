@@ -4,17 +4,7 @@ mod git;
 
 use std::path::Path;
 
-use git::{Repository, Run, command, git as run_git, run};
-
-const PROJECT: &str = r#"
-[repo]
-url = "ssh://git@github.com/acme/fleet"
-[clusters.staging]
-[kustomizations.apps]
-path = "./apps"
-[kustomizations.web]
-path = "./web"
-"#;
+use git::{PROJECT, Repository, Run, command, git as run_git, run};
 
 const APPS: &str = "clusters/staging/kustomizations/apps.yaml";
 const WEB: &str = "clusters/staging/kustomizations/web.yaml";

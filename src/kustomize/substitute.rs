@@ -89,9 +89,8 @@ const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
 
 fn collect(node: &Node, values: &BTreeMap<String, String>, unset: &mut Vec<String>) {
     let mut text = |text: &str| {
-        if let Substituted::Unknown(names) = substitute(text, values, false) {
-            unset.extend(names);
-        }
+        let names = required(text).into_iter();
+        unset.extend(names.filter(|name| !values.contains_key(name)));
     };
     if let Some(value) = node.as_str() {
         text(value);

@@ -10,10 +10,10 @@ use crate::emit::marks::{Former, has_marks, keep};
 use crate::emit::path::Paths;
 use crate::emit::{ClusterTree, Tree, header};
 use crate::expand::Variant;
+use crate::image::rewritten::is_rewritten;
 use crate::link::Graph;
 use crate::project::Project;
-use crate::resource::Resource;
-use crate::tree::{CLUSTERS, Existing, File, resources};
+use crate::tree::{CLUSTERS, Existing, File};
 
 /// One side: what its TOML file gives and what is committed.
 #[derive(Clone, Copy)]
@@ -123,23 +123,11 @@ enum Stands {
 fn stands(standing: Option<&File>, text: Option<&str>) -> Stands {
     match (standing, text) {
         (Some(File::Ours(bytes)), Some(text)) if **bytes == *text.as_bytes() => Stands::AsGiven,
-        (Some(File::Ours(bytes)), Some(text))
-            if text.contains("$imagepolicy") && mean_the_same(bytes, text.as_bytes()) =>
-        {
-            Stands::Rewritten
-        }
+        (Some(File::Ours(bytes)), Some(text)) if is_rewritten(bytes, text) => Stands::Rewritten,
         // A file of the user's own in the way is an error of its own.
         (Some(File::Foreign(_) | File::Link | File::Temporary), _) => Stands::AsGiven,
         _ => Stands::Otherwise,
     }
-}
-
-fn mean_the_same(a: &[u8], b: &[u8]) -> bool {
-    let (a, b): (Vec<Resource>, Vec<Resource>) = (resources(a), resources(b));
-    let same = |(a, b): (&Resource, &Resource)| {
-        a.identity == b.identity && a.node.value.same(&b.node.value)
-    };
-    !a.is_empty() && a.len() == b.len() && a.iter().zip(&b).all(same)
 }
 
 /// Whether the file changed while what the TOML file gives for it did not.

@@ -3,6 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+/// One cluster and two Kustomizations.
+#[expect(
+    clippy::allow_attributes,
+    reason = "each test binary uses a part of it"
+)]
+#[allow(dead_code)]
+pub const PROJECT: &str = r#"
+[repo]
+url = "ssh://git@github.com/acme/fleet"
+[clusters.staging]
+[kustomizations.apps]
+path = "./apps"
+[kustomizations.web]
+path = "./web"
+"#;
+
 /// A repository in a temporary folder.
 pub struct Repository {
     folder: tempfile::TempDir,
