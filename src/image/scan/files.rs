@@ -1,13 +1,13 @@
 //! The YAML files of the repository, those that are not generated.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use camino::Utf8Path;
 use rayon::prelude::*;
 
 use super::GROUP;
-use crate::emit::HEADER;
+use crate::emit::{ClusterTree, HEADER};
 use crate::files::{Bytes, EntryKind, Files, Found};
 use crate::image::marker::TOKEN;
 use crate::tree::{Existing, File};
@@ -46,16 +46,49 @@ pub(super) fn above(path: &str) -> impl Iterator<Item = &str> {
     std::iter::once(path).chain(folders).chain([""])
 }
 
-/// Whether a folder, or file, reaches one of the files.
-pub(super) fn reaches_any(folder: &str, files: &BTreeSet<String>) -> bool {
-    if folder.is_empty() || files.contains(folder) {
-        return !files.is_empty();
+/// The generated files, by the folders of their clusters from the repository's root.
+pub(super) struct Generated<'a>(BTreeMap<String, &'a ClusterTree>);
+
+impl<'a> Generated<'a> {
+    pub(super) fn new(trees: impl Iterator<Item = (String, &'a ClusterTree)>) -> Self {
+        Self(trees.collect())
     }
-    let below = format!("{folder}/");
-    let first = files
-        .range::<str, _>((Bound::Included(below.as_str()), Bound::Unbounded))
-        .next();
-    first.is_some_and(|file| file.starts_with(&below))
+
+    /// The tree that a path is in, and the path below its folder.
+    fn of<'p>(&self, path: &'p str) -> Option<(&'a ClusterTree, &'p str)> {
+        above(path).find_map(|folder| {
+            let tree = self.0.get(folder)?;
+            Some((*tree, path.strip_prefix(folder)?.trim_start_matches('/')))
+        })
+    }
+
+    fn contains(&self, path: &str) -> bool {
+        self.of(path)
+            .is_some_and(|(tree, path)| tree.files.contains_key(path))
+    }
+
+    /// Whether a folder, or file, reaches one of them.
+    pub(super) fn is_reached(&self, folder: &str) -> bool {
+        if let Some((tree, path)) = self.of(folder) {
+            let mut next = tree
+                .files
+                .range::<str, _>((Bound::Included(path), Bound::Unbounded));
+            return match next.next() {
+                Some((first, _)) if reach(path, first) => true,
+                Some(_) => {
+                    let below = format!("{path}/");
+                    let from = (Bound::Included(below.as_str()), Bound::Unbounded);
+                    let first = tree.files.range::<str, _>(from).next();
+                    first.is_some_and(|(first, _)| first.starts_with(&below))
+                }
+                None => false,
+            };
+        }
+        let below = joined(folder, "");
+        let trees = self.0.range::<String, _>(&below..);
+        let mut trees = trees.take_while(|(own, _)| own.starts_with(&below));
+        trees.any(|(_, tree)| !tree.files.is_empty())
+    }
 }
 
 /// The files below `roots` that hold markers or image policies and are not `generated`. What git ignores is in no
@@ -65,7 +98,7 @@ pub(super) fn own_files(
     on_disk: &Utf8Path,
     roots: &[&str],
     existing: &BTreeMap<String, &Existing>,
-    generated: &BTreeSet<&str>,
+    generated: &Generated<'_>,
 ) -> Vec<OwnFile> {
     let mut roots = roots.to_vec();
     roots.sort_unstable();
@@ -113,7 +146,7 @@ fn read(
         existing.get(folder)?.files.get(path)
     });
     match known {
-        Some(File::Ours(bytes) | File::Foreign(Some(bytes))) => Ok(Bytes::clone(bytes)),
+        Some(File::Foreign(Some(bytes))) => Ok(Bytes::clone(bytes)),
         _ => files.open(found, LARGEST),
     }
 }
@@ -128,8 +161,8 @@ fn concerns_images(bytes: &[u8]) -> bool {
     }
 }
 
-/// The YAML files below a folder that are wanted; with a repository, those that it does not ignore. What the
-/// folders of `existing` hold, by their paths, is known.
+/// The YAML files below a folder that are wanted; with a repository, those that it does not ignore. Of the
+/// folders of `existing`, by their paths, only the user's own files count.
 pub(crate) fn yaml_files(
     files: &dyn Files,
     root: &str,
@@ -192,11 +225,10 @@ fn below(
     true
 }
 
+/// The user's own files in a tree.
 fn plain_files<'a>(folder: &'a str, existing: &'a Existing) -> impl Iterator<Item = Found> + 'a {
-    let plain = existing.files.iter().filter(|(_, known)| match known {
-        File::Ours(_) | File::Foreign(_) => true,
-        File::Link | File::Temporary => false,
-    });
+    let files = existing.files.iter();
+    let plain = files.filter(|(_, known)| matches!(known, File::Foreign(_)));
     plain.map(|(path, _)| file(joined(folder, path)))
 }
 
@@ -233,7 +265,9 @@ fn is_yaml(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{above, reach, reaches_any};
+    use std::sync::Arc;
+
+    use super::{ClusterTree, Generated, above, joined, reach};
 
     #[test]
     fn a_folder_reaches_what_is_below_it_and_no_namesake() {
@@ -250,22 +284,54 @@ mod tests {
                 assert_eq!(is_above, reach(folder, file), "{folder} {file}");
             }
         }
-        let all = files.map(str::to_owned).into_iter().collect();
-        for folder in [
-            "",
-            "a",
-            "ab",
-            "a/b",
-            "a.yaml",
-            "b",
-            "é",
-            "a-",
-            "z",
-            "a/b.yaml",
-            "a/b.yamlx",
-        ] {
-            let any = files.iter().any(|file| reach(folder, file));
-            assert_eq!(reaches_any(folder, &all), any, "{folder}");
+    }
+
+    #[test]
+    fn a_folder_reaches_the_generated_files_below_it() {
+        let tree = |files: &[&str]| ClusterTree {
+            name: String::new(),
+            files: files
+                .iter()
+                .map(|path| (Arc::from(*path), Arc::from("")))
+                .collect(),
+            left_alone: Vec::new(),
+        };
+        let (first, second) = (
+            tree(&["a-b.yaml", "a/b.yaml", "é/x.yaml"]),
+            tree(&["x.yaml"]),
+        );
+        for prefix in ["", "deploy"] {
+            let folder = |name: &str| joined(prefix, &joined("clusters", name));
+            let trees = [("a", &first), ("ab", &second), ("none", &tree(&[]))];
+            let generated =
+                Generated::new(trees.map(|(name, tree)| (folder(name), tree)).into_iter());
+            let files: Vec<String> = trees
+                .iter()
+                .flat_map(|(name, tree)| tree.files.keys().map(|path| joined(&folder(name), path)))
+                .collect();
+            for path in [
+                "",
+                "clusters",
+                "clusters/a",
+                "clusters/ab",
+                "clusters/none",
+                "clusters/other",
+                "clusters/a/a",
+                "clusters/a/a-",
+                "clusters/a/a-b.yaml",
+                "clusters/a/a/b.yaml",
+                "clusters/a/a/b.yamlx",
+                "clusters/a/é",
+                "clusters/a/z",
+                "clusters-b",
+                "apps",
+            ] {
+                for path in [path.to_owned(), joined(prefix, path)] {
+                    let any = files.iter().any(|file| reach(&path, file));
+                    assert_eq!(generated.is_reached(&path), any, "{prefix} {path}");
+                    assert_eq!(generated.contains(&path), files.contains(&path), "{path}");
+                }
+            }
         }
     }
 }

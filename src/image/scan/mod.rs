@@ -25,7 +25,7 @@ use super::spec::{self, Spec};
 use automation::Automation;
 pub(crate) use automation::removed_field;
 pub(crate) use files::yaml_files;
-use files::{OwnFile, above, joined, own_files, reach, reaches_any};
+use files::{Generated, OwnFile, above, joined, own_files, reach};
 use judge::{Marked, Picks, Place, Policy, judge};
 
 const GROUP: &str = "image.toolkit.fluxcd.io";
@@ -101,7 +101,9 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
     let names = clusters.iter().map(|cluster| cluster.name.value.as_str());
     let positions: HashMap<&str, usize> = names.zip(0..).collect();
     let prefix = snapshot.folder();
-    let mut generated = BTreeSet::new();
+    let folder = |name: &str| snapshot.from_root(&format!("{CLUSTERS}/{name}"));
+    let trees = tree.clusters.iter();
+    let generated = Generated::new(trees.map(|tree| (folder(&tree.name), tree)));
     let mut looked_at = BTreeSet::new();
     let mut marked = Vec::new();
     // Most clusters have the same texts; each distinct one is searched once.
@@ -110,12 +112,10 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         let at = positions.get(cluster.name.as_str()).copied();
         looked_at.extend(at);
         for (path, text) in &cluster.files {
-            let path = snapshot.from_root(&format!("{CLUSTERS}/{}/{path}", cluster.name));
             let is_marked = are_marked.entry(text.as_ptr());
             if *is_marked.or_insert_with(|| text.contains(TOKEN)) {
-                marked.push((path.clone(), text, at));
+                marked.push((joined(&folder(&cluster.name), path), text, at));
             }
-            generated.insert(path);
         }
     }
     let has_kind = graph.validated.expanded.variants.iter().any(|variant| {
@@ -133,15 +133,12 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         .filter_map(|automation| automation.path.as_deref())
         .collect();
     roots.push(prefix);
-    let names = generated.iter().map(String::as_str).collect();
     let existing = existing
         .iter()
-        .map(|(name, existing)| {
-            let folder = snapshot.from_root(&format!("{CLUSTERS}/{name}"));
-            (folder, existing)
-        })
+        .map(|(name, existing)| (folder(name), existing))
         .collect();
-    let own = own_files(snapshot.files().as_ref(), root, &roots, &existing, &names);
+    let files = snapshot.files().as_ref();
+    let own = own_files(files, root, &roots, &existing, &generated);
     let mut passed_over = Vec::new();
     let own_resources = own_resources(graph, &own, prefix, sources);
     let own_marked: Vec<(&OwnFile, Option<Marking>)> = own
@@ -186,7 +183,7 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         let is_built = automation.clusters.iter().any(|at| looked_at.contains(at));
         let is_there = |path: &str| {
             !is_built
-                || reaches_any(path, &generated)
+                || generated.is_reached(path)
                 || matches!(snapshot.files().kind(path), Ok(Some(_)))
         };
         automation::check(graph, automation, is_there, diagnostics);
