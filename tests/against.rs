@@ -818,30 +818,75 @@ fn several_renames_at_once_are_one_plan() {
     }
 }
 
-#[test]
-fn a_rename_in_a_set_is_left_to_the_user_with_the_steps_named() {
-    let repository = Repository::new();
-    let set = r#"
-[sets.team]
-inputs = [{ name = "red" }, { name = "blue" }]
-[sets.team.kustomizations."${{ inputs.name }}"]
-path = "./apps/${{ inputs.name }}"
-"#;
-    repository.write("fluxgen.toml", &format!("{FLEET}{set}"));
+/// A set of two teams, and what they apply.
+fn teams(repository: &Repository, set: &str) {
+    let inputs = "[diff]\ndeny = \"destructive\"\n[sources.helm.charts]\nurl = \"https://charts.example\"\n[sets.team]\ninputs = [{ name = \"red\" }, { name = \"blue\" }]\n";
+    repository.write("fluxgen.toml", &format!("{FLEET}\n{inputs}{set}"));
     for name in ["web", "red/a", "blue/a"] {
         repository.write(&format!("apps/{name}.yaml"), WEB);
     }
     repository.build_and_commit();
-    let before = repository.read("fluxgen.toml").replace(
+}
+
+#[test]
+fn the_resources_of_a_set_are_renamed_together() {
+    let repository = Repository::new();
+    teams(
+        &repository,
+        "[sets.team.kustomizations.\"${{ inputs.name }}\"]\npath = \"./apps/${{ inputs.name }}\"\n",
+    );
+    edit(
+        &repository,
         "\"${{ inputs.name }}\"]",
         "\"team-${{ inputs.name }}\"]\nrenamedFrom = \"${{ inputs.name }}\"",
     );
-    repository.write("fluxgen.toml", &before);
+    take_both_steps(&repository, || {
+        for name in ["red", "blue"] {
+            let text = repository.read(&format!("clusters/prod/kustomizations/{name}.yaml"));
+            assert!(text.contains("deletionPolicy: Orphan\n"), "{text}");
+        }
+    });
+    for name in ["team-red", "team-blue"] {
+        let text = repository.read(&format!("clusters/staging/kustomizations/{name}.yaml"));
+        assert!(!text.contains("Orphan"), "{text}");
+    }
+}
+
+#[test]
+fn one_input_of_a_set_is_renamed_in_two_steps() {
+    let repository = Repository::new();
+    teams(
+        &repository,
+        "[sets.team.kustomizations.\"${{ inputs.name }}\"]\npath = \"./apps/web.yaml\"\n",
+    );
+    edit(&repository, "name = \"red\"", "name = \"crimson\"");
+    let run = repository.fluxgen(&["plan-rename", "--write"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    repository.build_and_commit();
+    repository.git(&["apply", "fluxgen.rename-2.patch"]);
+    repository.build_and_commit();
+    let text = repository.read("clusters/prod/kustomizations/crimson.yaml");
+    assert!(!text.contains("Orphan"), "{text}");
+}
+
+#[test]
+fn releases_of_a_set_that_keep_different_names_are_left_to_the_user() {
+    let repository = Repository::new();
+    teams(
+        &repository,
+        "[sets.team.helmReleases.\"web/${{ inputs.name }}\"]\nchart.spec = { chart = \"shop\", source = \"helm.charts\" }\n",
+    );
+    edit(
+        &repository,
+        "\"web/${{ inputs.name }}\"]",
+        "\"web/team-${{ inputs.name }}\"]\nrenamedFrom = \"${{ inputs.name }}\"",
+    );
+    let before = repository.read("fluxgen.toml");
     let run = repository.fluxgen(&["plan-rename", "--write"]);
     assert_eq!(run.code, Some(2), "{}", run.stdout);
     for words in [
-        "it comes from a set or from elsewhere",
-        "deletionPolicy = \"Orphan\"",
+        "the resources of `sets.team.helmReleases.web/team-${{ inputs.name }}`",
+        "set `suspend = true` there",
     ] {
         assert!(run.stderr.contains(words), "{}", run.stderr);
     }

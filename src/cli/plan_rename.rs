@@ -1,5 +1,6 @@
 //! `fluxgen plan-rename`
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -140,6 +141,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
 fn plan(base: &Project, head: &Project, renamed: &[Renamed]) -> anyhow::Result<Plan> {
     let (mut first, mut last): (Option<Step>, Option<Step>) = (None, None);
     let (mut before, mut after) = (text_of(base), text_of(head));
+    let mut done: HashSet<&[String]> = HashSet::new();
     for renamed in renamed {
         let paths = [&renamed.old_path, &renamed.new_path]
             .map(|path| path.iter().map(String::as_str).collect::<Vec<_>>());
@@ -155,6 +157,14 @@ fn plan(base: &Project, head: &Project, renamed: &[Renamed]) -> anyhow::Result<P
         let step = steps
             .pop()
             .with_context(|| format!("no step renames {}", renamed.new.identity))?;
+        // What a set makes has one table.
+        if !done.insert(&renamed.new_path) && step.toml != after {
+            bail!(
+                "the resources of `{}` are not renamed by one value\n  help: set `suspend = true` there and merge that; then rename, and give each what {} has as `releaseName`",
+                renamed.new_path.join("."),
+                renamed.old.identity
+            );
+        }
         after.clone_from(&step.toml);
         join(&mut last, step);
         if let Some(step) = steps.pop() {
@@ -183,7 +193,7 @@ fn refusal(error: &PlanError, renamed: &Renamed) -> anyhow::Error {
     let old = &renamed.old.identity;
     let help = match error {
         PlanError::NotFound(_) => format!(
-            "\n  help: it comes from a set or from elsewhere: set `deletionPolicy = \"Orphan\"` (`suspend = true` on a HelmRelease) where it is defined, merge that, then rename {old}"
+            "\n  help: it comes from elsewhere: set `deletionPolicy = \"Orphan\"` (`suspend = true` on a HelmRelease) where it is defined, merge that, then rename {old}"
         ),
         PlanError::Syntax(_) | PlanError::Kind(_) => String::new(),
     };

@@ -1,25 +1,29 @@
 //! Resources under another name: which of them delete something, and where the TOML file says so.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::side::side;
 use super::{Committed, committed};
 use crate::compare::report::{Severity, Side as Which};
 use crate::compare::{Comparison, changes, compare};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expand::Variant;
 use crate::forecast::{self, forecast};
+use crate::load::load;
+use crate::node::Table;
 use crate::project::Project;
 use crate::resource::{Identity, Resource};
-use crate::source::Span;
+use crate::source::{Sources, Span};
 
 /// A Kustomization or HelmRelease under another name.
 #[derive(Debug, Clone)]
 pub struct Renamed {
     pub old: Arc<Resource>,
     pub new: Arc<Resource>,
-    /// The path of its table in the TOML file of either side: `["kustomizations", "apps"]`.
+    /// The path of its table in the TOML file of either side: `["kustomizations", "apps"]`. Resources of one set
+    /// have one path; it is empty where there is no such table.
     pub old_path: Vec<String>,
     pub new_path: Vec<String>,
     /// What the rename deletes, in the forecast's words; `None` where it deletes nothing.
@@ -45,6 +49,7 @@ pub fn renames(base: &Project, head: &Project) -> Vec<Renamed> {
     let after = side(head.project, head.graph, Which::Head);
     let comparison = compare(&before, &after);
     let faults = faults(base, head, &comparison);
+    let (before, after) = (Paths::new(base.project), Paths::new(head.project));
     let mut found: BTreeMap<(&Identity, &Identity), Renamed> = BTreeMap::new();
     for (cluster, changes) in &comparison.clusters {
         for (old, new) in &changes.renamed {
@@ -65,8 +70,8 @@ pub fn renames(base: &Project, head: &Project) -> Vec<Renamed> {
                 .or_insert_with(|| Renamed {
                     old: Arc::clone(&old.resource),
                     new: Arc::clone(&new.resource),
-                    old_path: path_of(base.project, was),
-                    new_path: path_of(head.project, is),
+                    old_path: before.of(was),
+                    new_path: after.of(is),
                     fault: faults.get(new.identity()).cloned(),
                     clusters: Vec::new(),
                     declared: is.renamed_from.as_ref().map(|text| text.span),
@@ -126,16 +131,59 @@ fn variant_of<'a>(side: Committed<'a>, identity: &Identity) -> Option<&'a Varian
     })
 }
 
-/// The section and the key as the TOML file has it.
-fn path_of(project: &Project, variant: &Variant) -> Vec<String> {
-    let source = project.sources.get(variant.span.file);
-    let text = source.and_then(|source| source.text().get(variant.span.range()));
-    let key = text.unwrap_or_default();
-    let key = key
-        .parse::<toml_edit::Key>()
-        .map_or_else(|_| key.to_owned(), |key| key.get().to_owned());
-    let section = variant.section.path().map(str::to_owned);
-    section.chain([key]).collect()
+/// Where the resources stand in a TOML file.
+struct Paths<'a> {
+    project: &'a Project,
+    /// By where its key starts, the path of each table; read once something is renamed.
+    tables: OnceCell<HashMap<usize, Vec<String>>>,
+}
+
+impl<'a> Paths<'a> {
+    fn new(project: &'a Project) -> Self {
+        Self {
+            project,
+            tables: OnceCell::new(),
+        }
+    }
+
+    fn of(&self, variant: &Variant) -> Vec<String> {
+        let known = self.tables.get_or_init(|| self.read());
+        known
+            .get(&variant.span.range().start)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    fn read(&self) -> HashMap<usize, Vec<String>> {
+        let mut found = HashMap::new();
+        if let Some(source) = self.project.sources.first() {
+            let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
+            let bytes = source.text().as_bytes();
+            let document = load(
+                self.project.config.as_str().into(),
+                bytes,
+                &mut sources,
+                &mut diagnostics,
+            );
+            if let Some(document) = document {
+                collect(&document.root, &mut Vec::new(), &mut found);
+            }
+        }
+        found
+    }
+}
+
+fn collect(table: &Table, path: &mut Vec<String>, found: &mut HashMap<usize, Vec<String>>) {
+    for (key, entry) in table.iter() {
+        if let Some(inner) = entry.node.as_table() {
+            path.push(key.to_owned());
+            found
+                .entry(entry.key.range().start)
+                .or_insert_with(|| path.clone());
+            collect(inner, path, found);
+            path.pop();
+        }
+    }
 }
 
 /// Of a head whose gate is on: the renames that it declares and that would delete something.
