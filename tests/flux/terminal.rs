@@ -2,8 +2,11 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::process::{Child, Command, Stdio};
+
+/// In milliseconds; a program that waits for what was not typed fails its test.
+const LONGEST_SILENCE: libc::c_int = 120_000;
 
 pub struct Terminal {
     master: File,
@@ -67,6 +70,14 @@ impl Terminal {
     }
 
     fn read(&mut self) -> bool {
+        let mut waiting = libc::pollfd {
+            fd: self.master.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: the one entry lives as long as the call.
+        let ready = unsafe { libc::poll(&raw mut waiting, 1, LONGEST_SILENCE) };
+        assert_ne!(ready, 0, "nothing more is shown after\n{}", self.shown);
         let mut bytes = [0; 4096];
         // A terminal that nobody holds open any more is an error, not an end.
         let read = self.master.read(&mut bytes).unwrap_or(0);

@@ -90,10 +90,11 @@ impl Ui for Terminal {
         if !self.can_ask() {
             return None;
         }
-        eprint!("{question}");
         let mut line = String::new();
         let read = {
+            // Before the question: an answer typed at once would be shown, and lost.
             let _hidden = Unechoed::begin()?;
+            eprint!("{question}");
             std::io::stdin().lock().read_line(&mut line)
         };
         eprintln!();
@@ -141,7 +142,7 @@ impl Drop for Unechoed {
     fn drop(&mut self) {
         // SAFETY: as above.
         unsafe {
-            libc::tcsetattr(libc::STDIN_FILENO, libc::TCSAFLUSH, &self.0);
+            libc::tcsetattr(libc::STDIN_FILENO, libc::TCSADRAIN, &self.0);
         }
     }
 }
