@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Ignores};
 use crate::node::{Entry, Node, Table, Value};
-use crate::source::{FileId, Sources, Span};
+use crate::source::{FileId, Source, Sources, Span};
 
 /// The largest TOML file that is read, in bytes: a thousand clusters with a hundred overrides each stay below it.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -20,6 +20,13 @@ pub const MAX_DEPTH: usize = 100;
 pub struct Document {
     pub file: FileId,
     pub root: Table,
+}
+
+/// The table of a TOML file that was parsed before; its places are of no file that is known.
+pub(crate) fn again(source: &Source) -> Option<Table> {
+    let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
+    let bytes = source.text().as_bytes();
+    load(source.path(), bytes, &mut sources, &mut diagnostics).map(|document| document.root)
 }
 
 /// Parses `bytes`; `None` where there is nothing to go on with.

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use crate::beside::is_applied;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::emit::{HEADER, Standing, Tree};
+use crate::emit::{ClusterTree, HEADER, Standing, Tree};
 use crate::files::{Bytes, EntryKind, Found, Snapshot};
 use crate::image::marker;
 use crate::image::rewritten::is_rewritten;
@@ -191,10 +191,12 @@ fn shared(documents: &Documents) -> SharedResources {
 }
 
 fn documents(bytes: &[u8]) -> Option<Documents> {
+    Some(nodes(bytes)?.into_iter().map(Arc::new).collect())
+}
+
+fn nodes(bytes: &[u8]) -> Option<Vec<Node>> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let file = Sources::default().add("", "");
-    let documents = marker::read_all(text, file).ok()?;
-    Some(documents.into_iter().map(Arc::new).collect())
+    marker::read_all(text, Sources::default().add("", "")).ok()
 }
 
 /// What stands in the trees.
@@ -277,7 +279,7 @@ pub(crate) fn tell_conflicts(existing: &BTreeMap<String, Existing>, diagnostics:
     for (cluster, existing) in existing {
         for (path, file) in &existing.files {
             let File::Ours(bytes) = file else { continue };
-            if conflict::sides(bytes).is_some() && read_resources(bytes).is_none() {
+            if conflict::sides(bytes).is_some() && nodes(bytes).is_none() {
                 let path = format!("{CLUSTERS}/{cluster}/{path}");
                 diagnostics.push(
                     Diagnostic::error("unreadable-tree", format!("a merge left its conflict in `{path}`"))
@@ -302,19 +304,8 @@ const MARK: &str = "$imagepolicy";
 
 /// The resources in a file of a tree; none where it cannot be read.
 pub(crate) fn resources(bytes: &[u8]) -> Vec<Resource> {
-    read_resources(bytes).unwrap_or_default()
-}
-
-fn read_resources(bytes: &[u8]) -> Option<Vec<Resource>> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let file = Sources::default().add("", "");
-    let documents = marker::read_all(text, file).ok()?;
-    Some(
-        documents
-            .into_iter()
-            .filter_map(Resource::from_node)
-            .collect(),
-    )
+    let nodes = nodes(bytes).unwrap_or_default().into_iter();
+    nodes.filter_map(Resource::from_node).collect()
 }
 
 /// What has to be done for a tree to stand on disk. Making it finds every fault before the first write.
@@ -330,6 +321,18 @@ pub struct ClusterPlan {
     pub remove: Vec<String>,
     pub temporary: Vec<String>,
     pub unchanged: usize,
+}
+
+/// Whether a file that stands in a tree is one that nothing gives and the next build removes.
+pub(crate) fn is_left_over(
+    cluster: &ClusterTree,
+    path: &str,
+    file: &File,
+    makers: &Makers,
+) -> bool {
+    matches!(file, File::Ours(bytes) if makers.is_own(bytes))
+        && !cluster.files.contains_key(path)
+        && !cluster.left_alone.iter().any(|left| **left == *path)
 }
 
 /// Compares a tree with what stands on disk; `adopted` are files that may be taken over, and
@@ -412,13 +415,7 @@ pub(crate) fn plan(
         }
         for (path, file) in &standing.files {
             match file {
-                File::Ours(bytes)
-                    if !cluster.files.contains_key(path.as_str())
-                        && !cluster.left_alone.iter().any(|left| **left == **path)
-                        && makers.is_own(bytes) =>
-                {
-                    own.remove.push(path.clone());
-                }
+                file if is_left_over(cluster, path, file, makers) => own.remove.push(path.clone()),
                 File::Temporary => own.temporary.push(path.clone()),
                 File::Ours(_) | File::Foreign(_) | File::Link => {}
             }

@@ -252,6 +252,28 @@ fn a_tag_of_the_bot_is_never_a_change() {
     );
 }
 
+/// A TOML file that was renamed takes over what it made, and the next build removes the rest.
+#[test]
+fn what_a_renamed_toml_file_left_is_told_as_stale() {
+    let repository = fleet();
+    let more = format!("{FLEET}[kustomizations.base]\npath = \"./apps\"\n");
+    std::fs::remove_file(repository.path().join("fluxgen.toml")).expect("removed");
+    repository.write("old.toml", &more);
+    let built = repository.fluxgen(&["--config", "old.toml", "build"]);
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    std::fs::remove_file(repository.path().join("old.toml")).expect("removed");
+    repository.write("fluxgen.toml", FLEET);
+    repository.commit_all();
+    let run = repository.fluxgen(&["diff", "--against", "HEAD", "--format", "json"]);
+    let path = |name: &str| format!("clusters/prod/kustomizations/{name}.yaml");
+    assert_eq!(
+        report(&run)["clusters"][0]["headTree"],
+        serde_json::json!({ "stale": [path("apps"), path("base")] }),
+        "{}",
+        run.stdout
+    );
+}
+
 #[test]
 fn a_tree_is_told_as_stale_or_edited_by_hand() {
     let repository = fleet();

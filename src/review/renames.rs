@@ -8,14 +8,14 @@ use super::side::side;
 use super::{Committed, committed};
 use crate::compare::report::{Severity, Side as Which};
 use crate::compare::{Comparison, changes, compare};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::Diagnostic;
 use crate::expand::Variant;
 use crate::forecast::{self, forecast};
-use crate::load::load;
+use crate::load;
 use crate::node::Table;
 use crate::project::Project;
 use crate::resource::{Identity, Resource};
-use crate::source::{Sources, Span};
+use crate::source::Span;
 
 /// A Kustomization or HelmRelease under another name.
 #[derive(Debug, Clone)]
@@ -156,18 +156,8 @@ impl<'a> Paths<'a> {
 
     fn read(&self) -> HashMap<usize, Vec<String>> {
         let mut found = HashMap::new();
-        if let Some(source) = self.project.sources.first() {
-            let (mut sources, mut diagnostics) = (Sources::default(), Diagnostics::default());
-            let bytes = source.text().as_bytes();
-            let document = load(
-                self.project.config.as_str().into(),
-                bytes,
-                &mut sources,
-                &mut diagnostics,
-            );
-            if let Some(document) = document {
-                collect(&document.root, &mut Vec::new(), &mut found);
-            }
+        if let Some(table) = self.project.sources.first().and_then(load::again) {
+            collect(&table, &mut Vec::new(), &mut found);
         }
         found
     }

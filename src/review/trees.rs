@@ -8,12 +8,12 @@ use rayon::prelude::*;
 use crate::compare::report::TreeSummary;
 use crate::emit::marks::{Former, has_marks, keep};
 use crate::emit::path::Paths;
-use crate::emit::{ClusterTree, Tree, header};
+use crate::emit::{ClusterTree, Tree};
 use crate::expand::Variant;
 use crate::image::rewritten::is_rewritten;
 use crate::link::Graph;
 use crate::project::Project;
-use crate::tree::{CLUSTERS, Existing, File};
+use crate::tree::{CLUSTERS, Existing, File, Makers, is_left_over};
 
 /// One side: what its TOML file gives and what is committed.
 #[derive(Clone, Copy)]
@@ -29,7 +29,8 @@ pub(super) fn states(
     side: Committed<'_>,
     before: Option<Committed<'_>>,
 ) -> BTreeMap<String, TreeSummary> {
-    let ours = header(&side.project.config);
+    let project = side.project;
+    let makers = Makers::of(&project.config, &project.existing, &project.snapshot);
     let variants = side.graph.validated.expanded.variants.par_iter();
     let marked: Vec<bool> = variants
         .map(|variant| {
@@ -41,7 +42,7 @@ pub(super) fn states(
     clusters
         .map(|(at, cluster)| {
             let automated = automated(side, at, &cluster.name, &marked);
-            let summary = state(side, before, cluster, &ours, &automated);
+            let summary = state(side, before, cluster, &makers, &automated);
             (cluster.name.clone(), summary)
         })
         .collect::<Vec<_>>()
@@ -53,7 +54,7 @@ fn state(
     side: Committed<'_>,
     before: Option<Committed<'_>>,
     cluster: &ClusterTree,
-    ours: &str,
+    makers: &Makers,
     automated: &BTreeSet<String>,
 ) -> TreeSummary {
     let name = cluster.name.as_str();
@@ -61,7 +62,8 @@ fn state(
     let existing = side.project.existing.get(name).unwrap_or(&nothing);
     let mut summary = TreeSummary::default();
     for (path, text, standing) in both(cluster, existing) {
-        if text.is_none() && !is_left_over(cluster, path, standing, ours) {
+        let is_kept = |file| !is_left_over(cluster, path, file, makers);
+        if text.is_none() && standing.is_none_or(is_kept) {
             continue;
         }
         let list = match stands(standing, text) {
@@ -105,12 +107,6 @@ fn both<'a>(
             file.map(|(_, file)| file),
         ))
     })
-}
-
-/// Whether a file that nothing gives is one that the next build removes.
-fn is_left_over(cluster: &ClusterTree, path: &str, standing: Option<&File>, ours: &str) -> bool {
-    matches!(standing, Some(File::Ours(bytes)) if bytes.starts_with(ours.as_bytes()))
-        && !cluster.left_alone.iter().any(|left| **left == *path)
 }
 
 enum Stands {

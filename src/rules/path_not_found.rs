@@ -183,7 +183,7 @@ fn near(path: &str, above: &str, part: &str, repository: &Snapshot) -> Option<St
     let entries = files.list(above).ok().flatten()?;
     let folders = entries
         .iter()
-        .filter(|entry| entry.kind == EntryKind::Folder && entry.name != ".git")
+        .filter(|entry| entry.kind == EntryKind::Folder)
         .map(|entry| entry.name.as_str());
     let name = nearest(part, folders)?;
     let start = match above {

@@ -12,18 +12,8 @@ use serde_json::Value;
 
 use crate::http::{Reply, Request, serve_with};
 
-/// Serves the bare repositories of a folder; gives the port.
-pub fn start(folder: &Path, user: &str, password: &str) -> u16 {
-    start_with(None, folder, user, password)
-}
-
-/// The same behind TLS.
-pub fn start_with(
-    tls: Option<Arc<ServerConfig>>,
-    folder: &Path,
-    user: &str,
-    password: &str,
-) -> u16 {
+/// Serves the bare repositories of a folder, over TLS where there is a certificate; returns the port.
+pub fn start(tls: Option<Arc<ServerConfig>>, folder: &Path, user: &str, password: &str) -> u16 {
     let folder = folder.to_owned();
     let login = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
     let user = user.to_owned();

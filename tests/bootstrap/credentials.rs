@@ -7,24 +7,12 @@ use fluxgen::bootstrap::{
 };
 use serde_json::json;
 
-use crate::backend;
 use crate::forge::Forge;
 use crate::scene::{HOST_KEY, Scene, TOKEN};
 
-/// A scene whose repository is served over http with a password.
-fn scene_over_http(user: &str) -> Scene {
-    let mut scene = Scene::on_cluster();
-    let folder = scene.remote().parent().expect("a folder").to_owned();
-    let port = backend::start(&folder, user, TOKEN);
-    let url = format!("http://127.0.0.1:{port}/fleet.git");
-    scene.target.remote = Remote::parse(&url).expect("an address");
-    scene.target.credentials.kind = CredentialKind::Token;
-    scene
-}
-
 #[test]
 fn a_password_is_given_to_git_when_it_asks_and_to_the_cluster() {
-    let mut scene = scene_over_http("robot");
+    let mut scene = Scene::served(None, "robot");
     scene
         .vars
         .insert("GIT_USERNAME".to_owned(), "robot".to_owned());
@@ -53,7 +41,7 @@ fn a_password_is_given_to_git_when_it_asks_and_to_the_cluster() {
 
 #[test]
 fn a_wrong_password_is_said_without_being_repeated() {
-    let mut scene = scene_over_http("git");
+    let mut scene = Scene::served(None, "git");
     let wrong = "wr0ng-5ecret-0123456789";
     scene.secrets.push(wrong.to_owned());
     scene
@@ -79,7 +67,7 @@ fn forges_that_want_a_name_beside_the_token_get_its_owners() {
         (ForgeKind::Gitea, "ada"),
         (ForgeKind::BitbucketServer, "ada"),
     ] {
-        let mut scene = scene_over_http(user);
+        let mut scene = Scene::served(None, user);
         let forge = Forge::new(kind, &scene.remote());
         forge.state().exists = true;
         let mut provider = forge.provider();
@@ -100,7 +88,7 @@ fn forges_that_want_a_name_beside_the_token_get_its_owners() {
 
 #[test]
 fn a_token_is_not_given_to_another_host_than_the_forges() {
-    let mut scene = scene_over_http("git");
+    let mut scene = Scene::served(None, "git");
     let forge = Forge::new(ForgeKind::GitHub, &scene.remote());
     forge.state().exists = true;
     scene.target.provider = Some(forge.provider());
@@ -113,7 +101,7 @@ fn a_token_is_not_given_to_another_host_than_the_forges() {
 
 #[test]
 fn a_certificate_authority_goes_into_the_secret() {
-    let mut scene = scene_over_http("git");
+    let mut scene = Scene::served(None, "git");
     scene
         .vars
         .insert("GIT_PASSWORD".to_owned(), TOKEN.to_owned());
@@ -248,7 +236,7 @@ fn a_key_of_the_users_own_is_taken_and_an_unfit_one_refused() {
 
 #[test]
 fn a_bearer_token_of_the_users_own_is_kept() {
-    let mut scene = scene_over_http("git");
+    let mut scene = Scene::served(None, "git");
     scene
         .vars
         .insert("GIT_PASSWORD".to_owned(), TOKEN.to_owned());
@@ -265,7 +253,7 @@ fn a_bearer_token_of_the_users_own_is_kept() {
 
 #[test]
 fn the_user_of_the_address_goes_with_the_token() {
-    let mut scene = scene_over_http("robot");
+    let mut scene = Scene::served(None, "robot");
     let url = scene
         .target
         .remote

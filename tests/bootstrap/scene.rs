@@ -18,7 +18,9 @@ use fluxgen::bootstrap::{
 };
 
 use fluxgen::schema::FluxMinor;
+use rustls::ServerConfig;
 
+use crate::backend;
 use crate::cluster::Cluster;
 use crate::kubectl;
 use crate::real_cluster::RealCluster;
@@ -149,6 +151,18 @@ impl Scene {
         };
         let kubectl = real_kubectl().expect("FLUXGEN_TEST_KUBECONFIG needs a kubectl");
         Self::on_real(&kubectl, Path::new(&kubeconfig))
+    }
+
+    /// The same, its repository served with a password: over https where there is a certificate.
+    pub fn served(tls: Option<Arc<ServerConfig>>, user: &str) -> Self {
+        let mut scene = Self::on_cluster();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let folder = scene.remote().parent().expect("a folder").to_owned();
+        let port = backend::start(tls, &folder, user, TOKEN);
+        let url = format!("{scheme}://127.0.0.1:{port}/fleet.git");
+        scene.target.remote = Remote::parse(&url).expect("an address");
+        scene.target.credentials.kind = CredentialKind::Token;
+        scene
     }
 
     /// The same with a cluster that is reached by the real kubectl.

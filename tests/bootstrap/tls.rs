@@ -4,12 +4,11 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use fluxgen::bootstrap::{CredentialKind, ForgeKind, Remote};
+use fluxgen::bootstrap::ForgeKind;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::backend;
 use crate::forge::Forge;
 use crate::scene::{Scene, TOKEN};
 
@@ -88,32 +87,23 @@ fn openssl(folder: &Path, args: &[&str]) -> bool {
     }
 }
 
-/// A scene whose repository is served over https with a token.
-fn scene(tls: &Arc<ServerConfig>, user: &str) -> Scene {
-    let mut scene = Scene::on_cluster();
-    let folder = scene.remote().parent().expect("a folder").to_owned();
-    let port = backend::start_with(Some(tls.clone()), &folder, user, TOKEN);
-    let url = format!("https://127.0.0.1:{port}/fleet.git");
-    scene.target.remote = Remote::parse(&url).expect("an address");
-    scene.target.credentials.kind = CredentialKind::Token;
-    scene
+/// A run ends where nobody vouches for the server.
+fn is_not_trusted(scene: &mut Scene) -> String {
+    let error = scene.run().expect_err("nobody vouches for it");
+    let message = "the certificate of `127.0.0.1` is not trusted";
+    assert!(error.message.ends_with(message), "{error}");
+    error.help.concat()
 }
 
 #[test]
 fn git_trusts_the_authority_of_the_ca_file_and_no_other_unknown_one() {
     let Some((tls, ca)) = authority() else { return };
-    let mut scene = scene(&tls, "git");
+    let mut scene = Scene::served(Some(tls), "git");
     scene
         .vars
         .insert("GIT_PASSWORD".to_owned(), TOKEN.to_owned());
-    let error = scene.run().expect_err("nobody vouches for it");
-    assert!(
-        error
-            .message
-            .ends_with("the certificate of `127.0.0.1` is not trusted"),
-        "{error}"
-    );
-    assert!(error.help.concat().contains("`repo.caFile`"), "{error}");
+    let help = is_not_trusted(&mut scene);
+    assert!(help.contains("`repo.caFile`"), "{help}");
     let (_, other) = authority().expect("there is an openssl");
     scene.target.credentials.ca = Some(other.clone());
     scene.run().expect_err("another authority");
@@ -135,7 +125,7 @@ fn the_api_of_a_forge_is_asked_under_the_authority_of_the_ca_file() {
         } else {
             "git"
         };
-        let mut scene = scene(&tls, user);
+        let mut scene = Scene::served(Some(tls.clone()), user);
         let forge = Forge::with(Some(tls.clone()), kind, &scene.remote());
         let mut provider = forge.provider();
         provider.host = "127.0.0.1".to_owned();
@@ -143,13 +133,7 @@ fn the_api_of_a_forge_is_asked_under_the_authority_of_the_ca_file() {
         scene
             .vars
             .insert(kind.token_variable().to_owned(), TOKEN.to_owned());
-        let error = scene.run().expect_err("nobody vouches for it");
-        assert!(
-            error
-                .message
-                .ends_with("the certificate of `127.0.0.1` is not trusted"),
-            "{error}"
-        );
+        is_not_trusted(&mut scene);
         assert!(forge.state().requests.is_empty(), "the token is not sent");
         scene.target.credentials.ca = Some(ca.clone());
         scene.complete();

@@ -9,7 +9,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::super::edit::{replaced, write};
 use super::super::{Place, Status, print};
 use super::values;
-use crate::diagnostic::Diagnostics;
 use crate::expand::expression::{Expressions, has_expression, only_variable};
 use crate::image::owned::{Owned, initial_of, shown};
 use crate::load;
@@ -311,14 +310,7 @@ impl Tables {
         Ok(match self.of_file.entry(source.path().to_owned()) {
             Entry::Occupied(table) => table.into_mut(),
             Entry::Vacant(vacant) => {
-                let mut document = load::load(
-                    source.path(),
-                    source.text().as_bytes(),
-                    &mut Sources::default(),
-                    &mut Diagnostics::default(),
-                )
-                .context("a TOML file cannot be read again")?;
-                vacant.insert(std::mem::take(&mut document.root))
+                vacant.insert(load::again(source).context("a TOML file cannot be read again")?)
             }
         })
     }

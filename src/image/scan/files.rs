@@ -205,7 +205,7 @@ fn below(
         let path = joined(folder, &entry.name);
         match entry.kind {
             // Folders that are ignored, those of compilers and package managers, are large.
-            EntryKind::Folder if entry.name == ".git" || is_ignored(&path) => {}
+            EntryKind::Folder if is_ignored(&path) => {}
             EntryKind::Folder => {
                 let mut known = existing.range::<String, _>(&path..);
                 match known.next().filter(|(known, _)| reach(&path, known)) {
