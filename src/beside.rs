@@ -5,15 +5,16 @@
 //!
 //! Source: <https://fluxcd.io/flux/components/kustomize/kustomizations/#generating-a-kustomizationyaml-file>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::emit::{ClusterTree, HEADER, Tree};
 use crate::expand::include::normalize;
 use crate::files::{EntryKind, Snapshot};
 use crate::node::Node;
+use crate::settings::folder::{CLUSTERS, ClusterFolder, above};
 use crate::source::Span;
-use crate::tree::{CLUSTERS, Existing, File, LARGEST_FOREIGN, Makers};
+use crate::tree::{Existing, File, LARGEST_FOREIGN, Makers};
 use crate::yaml;
 
 /// The names that kustomize finds its file by.
@@ -38,14 +39,14 @@ pub(crate) fn check(
     }
 }
 
-/// Trees that this TOML file, or one that is gone, made for clusters which it does not name any more.
+/// Reports trees that this TOML file, or one that no longer exists, made for clusters it does not name, or in
+/// folders its clusters no longer have.
 pub(crate) fn left_over(
     snapshot: &Snapshot,
     config: &str,
-    clusters: &[String],
+    clusters: &[ClusterFolder],
     diagnostics: &mut Diagnostics,
 ) -> std::io::Result<()> {
-    let entries = snapshot.files().list(&snapshot.from_root(CLUSTERS))?;
     let mut makers = Makers::of(config, &BTreeMap::new(), snapshot);
     let mut is_ours = |path: &str| -> std::io::Result<bool> {
         let file = path.ends_with(".yaml") || path.ends_with(".yml");
@@ -58,37 +59,77 @@ pub(crate) fn left_over(
             bytes.starts_with(HEADER.as_bytes()) && makers.is_own(&bytes)
         }))
     };
-    for entry in entries.unwrap_or_default() {
-        if entry.kind != EntryKind::Folder || clusters.contains(&entry.name) {
-            continue;
-        }
-        let folder = format!("{CLUSTERS}/{}", entry.name);
+    let current: BTreeSet<&str> = clusters.iter().map(|it| it.folder.as_str()).collect();
+    // Of a cluster's folder the part above it, so that what is inside another tree is passed over.
+    let is_current = |path: &str| above(path).any(|folder| current.contains(folder));
+    for (name, folder) in previous_folders(snapshot, clusters)? {
         let mut made = false;
         for found in snapshot.walk(&folder) {
             let (path, found) = found?;
-            made = found.kind == EntryKind::File && is_ours(&path).unwrap_or_default();
+            made = found.kind == EntryKind::File
+                && !is_current(&path)
+                && is_ours(&path).unwrap_or_default();
             if made {
                 break;
             }
         }
         if made {
-            diagnostics.push(
-                Diagnostic::warning(
-                    "left-over-tree",
-                    format!(
-                        "`{folder}` was generated, but no cluster is named `{}`",
-                        entry.name
-                    ),
-                )
-                .with_note("a cluster that still syncs the folder goes on applying it")
-                .with_help(format!(
-                    "remove the folder when the cluster is gone, or add `[clusters.{}]`",
-                    entry.name
-                )),
-            );
+            let current = clusters.iter().find(|cluster| cluster.name == name);
+            diagnostics.push(left_over_tree(&name, &folder, current));
         }
     }
     Ok(())
+}
+
+/// The folders that clusters no longer have may have had, with the names of the clusters: all of `clusters/`,
+/// and what differs from a cluster's folder in the cluster's name alone, as `k8s/old/flux` from `k8s/prod/flux`.
+fn previous_folders(
+    snapshot: &Snapshot,
+    clusters: &[ClusterFolder],
+) -> std::io::Result<BTreeSet<(String, String)>> {
+    let mut shapes = BTreeSet::from([(CLUSTERS.to_owned(), String::new())]);
+    for cluster in clusters {
+        let parts: Vec<&str> = cluster.folder.split('/').collect();
+        if let Some(at) = parts.iter().rposition(|part| *part == cluster.name) {
+            shapes.insert((parts[..at].join("/"), parts[at + 1..].join("/")));
+        }
+    }
+    let current: BTreeSet<&str> = clusters.iter().map(|it| it.folder.as_str()).collect();
+    let mut found = BTreeSet::new();
+    for (start, end) in shapes {
+        let entries = snapshot.files().list(&snapshot.from_root(&start))?;
+        for entry in entries.unwrap_or_default() {
+            let folders = [&start, &entry.name, &end];
+            let parts = folders.into_iter().filter(|part| !part.is_empty());
+            let folder = parts.map(String::as_str).collect::<Vec<_>>().join("/");
+            if entry.kind == EntryKind::Folder
+                && !current.contains(folder.as_str())
+                && snapshot.kind(&folder)? == Some(EntryKind::Folder)
+            {
+                found.insert((entry.name, folder));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn left_over_tree(name: &str, folder: &str, current: Option<&ClusterFolder>) -> Diagnostic {
+    let (message, help) = match current {
+        Some(cluster) => (
+            format!(
+                "`{folder}` was generated, but the folder of cluster `{name}` is `{}`",
+                cluster.folder
+            ),
+            format!("remove `{folder}` when nothing syncs it any longer"),
+        ),
+        None => (
+            format!("`{folder}` was generated, but no cluster is named `{name}`"),
+            format!("remove the folder when the cluster is gone, or add `[clusters.{name}]`"),
+        ),
+    };
+    Diagnostic::warning("left-over-tree", message)
+        .with_note("a cluster that still syncs the folder continues to apply it")
+        .with_help(help)
 }
 
 /// Whether Flux takes a file of a tree as it stands: no folder on the way to it has a kustomize file.
@@ -131,7 +172,7 @@ fn left_out(cluster: &ClusterTree, name: &str, bytes: &[u8], diagnostics: &mut D
         1 => " and one other generated file".to_owned(),
         others => format!(" and {others} other generated files"),
     };
-    let own = format!("{CLUSTERS}/{}/{name}", cluster.name);
+    let own = format!("{}/{name}", cluster.folder);
     diagnostics.push(
         Diagnostic::warning(
             "not-applied",

@@ -15,7 +15,6 @@ use crate::resource::{Identity, Resource};
 use crate::schema::{Reference as SchemaReference, Registry, SchemaNode, Shorthand, Target};
 use crate::settings::Settings;
 use crate::source::Span;
-use crate::tree::CLUSTERS;
 use crate::validate::{Validated, schema_of};
 
 /// Resources that exist in a cluster though the TOML file does not make them, by cluster name.
@@ -136,6 +135,7 @@ pub fn link(validated: Validated, foreign: &Foreign, diagnostics: &mut Diagnosti
             let foreign = foreign.get(name).map_or(&[][..], Vec::as_slice);
             let linking = Linking {
                 settings: &expanded.settings,
+                folder: &expanded.settings.clusters[at].folder,
                 variants: &expanded.variants,
                 references: &references,
                 made: &made,
@@ -182,6 +182,7 @@ impl Graph {
 
 struct Linking<'a> {
     settings: &'a Settings,
+    folder: &'a str,
     variants: &'a [Variant],
     references: &'a [Vec<Vec<Reference>>],
     made: &'a [Vec<Identity>],
@@ -216,7 +217,7 @@ impl Linking<'_> {
                 let path = Paths::new(&self.settings.layout).and_then(|paths| {
                     paths.of(&self.variants[variant as usize], resource as usize)
                 });
-                if path.is_ok_and(|path| foreign.path == format!("{CLUSTERS}/{name}/{path}")) {
+                if path.is_ok_and(|path| foreign.path == format!("{}/{path}", self.folder)) {
                     // It is in the way, which is told where files are compared: it may be taken over.
                     continue;
                 }

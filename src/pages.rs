@@ -54,9 +54,18 @@ version into files. See <https://fluxcd.io/flux/cmd/flux_migrate/>.",
         "cluster-name",
         "a cluster's name cannot be a folder's",
         "\
-A cluster's name is the name of its folder below `clusters/`. It may hold letters, digits, `-`, `_`
+A cluster's name is the name of its folder below `clusters/`, unless `path` sets another. It may hold letters, digits, `-`, `_`
 and `.`, and must begin with a letter or a digit; two names may not differ only in case, since some file
 systems cannot tell them apart. Rename the cluster.",
+    ),
+    of_stage(
+        "cluster-path",
+        "a cluster's folder cannot be where `path` says",
+        "\
+`[clusters.NAME] path` is the folder of a cluster's files, from the folder of the TOML file; without it, that is
+`clusters/NAME`. It stays below the folder of the TOML file and out of `.git`. Flux applies a whole folder, so that
+no cluster's folder may be inside another's: give both a folder of their own, as in `kubernetes/prod/flux` and
+`kubernetes/staging/flux`. Case does not count: macOS and Windows would take the two for one.",
     ),
     of_stage(
         "conflicting-groups",
@@ -158,7 +167,9 @@ that ends with this exits with 2.",
         "Flux would not sync the repository as the settings stand",
         "\
 Flux names the GitRepository and the Kustomization that sync the cluster's folder after its own
-namespace, and what `repo.name` says must be that name. Under the Flux Operator a FluxInstance takes
+namespace, and what `repo.name` says must be that name. The folder that Flux syncs, `flux.sync.path`, is the
+cluster's folder or one above it that holds no other cluster's: what is generated elsewhere would never be
+applied. To move the files, set `path` in `[clusters.NAME]`; `flux.sync.path` follows it. Under the Flux Operator a FluxInstance takes
 their place: it fetches the release itself, and its patches have `patch` and `target` alone.",
     ),
     of_stage(
@@ -292,11 +303,12 @@ another path only in case. Resources with one path share the file.",
     ),
     of_stage(
         "left-over-tree",
-        "a folder holds the generated files of a cluster that is gone",
+        "a folder holds generated files, and no cluster has it",
         "\
-No cluster of that name is in the TOML file, so that no build touches the folder any more. It is not
-removed: a cluster that still syncs it would lose everything. Remove the folder when the cluster is gone;
-if the cluster has another name now, move the folder first and let the cluster sync the new path.",
+No cluster of the TOML file has the folder, so that no build changes it any longer. It is not removed: a
+cluster that still syncs it would lose everything. Remove the folder when the cluster is gone. If the
+cluster has another name or `path` now, move the folder with `git mv` and let the cluster sync the new
+one, by the `spec.path` of its root Kustomization, before you remove anything.",
     ),
     of_stage(
         "merged-image-value",
@@ -329,7 +341,7 @@ A tree belongs to a cluster. Add `[clusters.NAME]`; an empty table is enough.",
         "not-applied",
         "a kustomize file of your own leaves generated files out",
         "\
-Flux takes every YAML file below `clusters/<name>`, unless a `kustomization.yaml` stands there: then it
+Flux takes every YAML file below the cluster's folder, unless a `kustomization.yaml` stands there: then it
 applies what that names, and no more. Remove the file, or name the generated files in its `resources`.",
     ),
     of_stage(

@@ -2,7 +2,7 @@
 
 mod sides;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -26,6 +26,7 @@ use crate::resolve::resolve;
 use crate::rules::Facts;
 use crate::settings::Settings;
 use crate::settings::fields::list;
+use crate::settings::folder::{CLUSTERS, ClusterFolder, above};
 use crate::source::Sources;
 use crate::templates;
 use crate::tree::{self, Documents, Existing, Makers, Plan};
@@ -201,8 +202,8 @@ impl Project {
         only: &[String],
         releases: Option<&mut Releases>,
     ) -> anyhow::Result<()> {
-        let clusters = cluster_names(document);
-        check_names(only, &clusters)?;
+        let clusters = cluster_folders(document);
+        check_names(only, clusters.iter().map(|cluster| cluster.name.as_str()))?;
         self.existing = trees(&self.snapshot, &clusters)?;
         if only.is_empty() {
             self.left_over(&clusters)?;
@@ -211,7 +212,7 @@ impl Project {
         Ok(())
     }
 
-    fn left_over(&mut self, clusters: &[String]) -> std::io::Result<()> {
+    fn left_over(&mut self, clusters: &[ClusterFolder]) -> std::io::Result<()> {
         beside::left_over(
             &self.snapshot,
             &self.config,
@@ -284,6 +285,7 @@ impl Project {
             config: &self.config,
             includes,
             existing: &self.existing,
+            snapshot: &self.snapshot,
             only,
         };
         folder::add(
@@ -362,10 +364,10 @@ impl Project {
     }
 }
 
-fn trees(snapshot: &Snapshot, clusters: &[String]) -> std::io::Result<Trees> {
+fn trees(snapshot: &Snapshot, clusters: &[ClusterFolder]) -> std::io::Result<Trees> {
     let read = clusters
         .par_iter()
-        .map(|name| Ok((name.clone(), tree::read(snapshot, name)?)))
+        .map(|cluster| Ok((cluster.name.clone(), tree::read(snapshot, &cluster.folder)?)))
         .collect::<std::io::Result<_>>()?;
     Ok(Arc::new(read))
 }
@@ -373,7 +375,7 @@ fn trees(snapshot: &Snapshot, clusters: &[String]) -> std::io::Result<Trees> {
 fn foreign(existing: &BTreeMap<String, Existing>) -> Foreign {
     existing
         .par_iter()
-        .map(|(name, existing)| (name.clone(), existing.foreign(name)))
+        .map(|(name, existing)| (name.clone(), existing.foreign()))
         .collect()
 }
 
@@ -401,10 +403,39 @@ pub(crate) fn settings(
     Ok(document.map(|document| resolve(&document, diagnostics).settings))
 }
 
+/// The folders from the root of the repository that hold the trees of either side, as far as its TOML file can be
+/// read.
+pub(crate) fn tree_folders(
+    before: &Snapshot,
+    after: &Snapshot,
+    config: &Utf8Path,
+) -> BTreeSet<String> {
+    let name = config.file_name().unwrap_or(CONFIG);
+    let mut found = BTreeSet::new();
+    for snapshot in [before, after] {
+        let usual = snapshot.from_root(CLUSTERS);
+        let bytes = read_config(snapshot, name).ok().flatten();
+        let document = bytes.and_then(|bytes| {
+            let mut diagnostics = Diagnostics::default();
+            load::load(
+                name.into(),
+                &bytes,
+                &mut Sources::default(),
+                &mut diagnostics,
+            )
+        });
+        let clusters = document.iter().flat_map(cluster_folders);
+        let folders = clusters.map(|cluster| snapshot.from_root(&cluster.folder));
+        let is_usual = |folder: &String| above(folder).any(|above| above == usual);
+        found.extend(folders.filter(|folder| !is_usual(folder)));
+        found.insert(usual);
+    }
+    found
+}
+
 /// A file that cannot be read would lose what image automation set in it.
-fn tell_unreadable(files: &[(String, String)], diagnostics: &mut Diagnostics) {
-    for (name, path) in files {
-        let path = format!("{}/{name}/{path}", tree::CLUSTERS);
+fn tell_unreadable(files: &[String], diagnostics: &mut Diagnostics) {
+    for path in files {
         diagnostics.push(
             Diagnostic::error(
                 "unreadable-tree",
@@ -416,28 +447,33 @@ fn tell_unreadable(files: &[(String, String)], diagnostics: &mut Diagnostics) {
     }
 }
 
-/// The clusters that a document names, less those that can be no folder.
-pub(crate) fn cluster_names(document: &Document) -> Vec<String> {
-    let is_safe = |name: &&str| !name.contains(['/', '\\', '\0']) && !name.starts_with('.');
-    document
-        .root
-        .get("clusters")
-        .and_then(Node::as_table)
-        .map(|clusters| clusters.keys().filter(is_safe).map(str::to_owned).collect())
-        .unwrap_or_default()
+/// The clusters that a document names and their folders, without names that cannot be a folder's.
+pub(crate) fn cluster_folders(document: &Document) -> Vec<ClusterFolder> {
+    let is_safe = |name: &str| !name.contains(['/', '\\', '\0']) && !name.starts_with('.');
+    let nothing = Table::new();
+    let clusters = document.root.get("clusters").and_then(Node::as_table);
+    clusters
+        .into_iter()
+        .flat_map(Table::iter)
+        .filter(|(name, _)| is_safe(name))
+        .map(|(name, entry)| ClusterFolder::of(name, entry.node.as_table().unwrap_or(&nothing)))
+        .collect()
 }
 
 /// Whether every name is a cluster's.
-pub(crate) fn check_names(only: &[String], clusters: &[String]) -> anyhow::Result<()> {
+pub(crate) fn check_names<'a>(
+    only: &[String],
+    clusters: impl Iterator<Item = &'a str>,
+) -> anyhow::Result<()> {
+    let clusters: Vec<&str> = clusters.collect();
     for name in only {
-        if !clusters.contains(name) {
-            let near =
-                crate::diagnostic::nearest::nearest(name, clusters.iter().map(String::as_str));
+        if !clusters.contains(&name.as_str()) {
+            let near = crate::diagnostic::nearest::nearest(name, clusters.iter().copied());
             match near {
                 Some(near) => bail!("no cluster is named `{name}`; did you mean `{near}`?"),
                 None if (1..=5).contains(&clusters.len()) => bail!(
                     "no cluster is named `{name}`; there is {}",
-                    list(clusters.iter().map(String::as_str))
+                    list(clusters.iter().copied())
                 ),
                 None => bail!("no cluster is named `{name}`"),
             }

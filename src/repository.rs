@@ -213,19 +213,18 @@ impl Repository {
         })
     }
 
-    /// Whether anything differs between a commit and a later state, but for one folder of the project's.
+    /// Whether anything differs between a commit and a later state, but for some folders, named from the root.
     /// Untracked files count. Where it cannot be told, it does.
     pub fn differs_outside(
         &self,
         (base, before): (&Revision, &Snapshot),
         (head, after): (Head<'_>, &Snapshot),
-        except: &str,
+        except: &BTreeSet<String>,
     ) -> bool {
-        // The folder may hold a hundred thousand files: nobody looks into it.
-        let except = before.from_root(except);
+        // The folders may hold a hundred thousand files: nobody looks into them.
         let mut names = BTreeSet::new();
         for snapshot in [before, after] {
-            names.extend(beside(snapshot, &except));
+            names.extend(beside(snapshot, except));
         }
         if names.is_empty() {
             return false;
@@ -275,22 +274,24 @@ impl Repository {
     }
 }
 
-/// What is beside a folder, at its level and at all above.
-fn beside(snapshot: &Snapshot, except: &str) -> BTreeSet<String> {
+/// What is beside some folders, at their levels and at all above.
+fn beside(snapshot: &Snapshot, except: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut holders = BTreeSet::from([""]);
+    for folder in except {
+        holders.extend(folder.match_indices('/').map(|(at, _)| &folder[..at]));
+    }
     let mut names = BTreeSet::new();
-    let mut folder = String::new();
-    for part in except.split('/') {
-        let prefix = match folder.as_str() {
-            "" => String::new(),
-            folder => format!("{folder}/"),
-        };
-        let entries = snapshot.files().list(&folder).ok().flatten();
+    for holder in &holders {
+        let entries = snapshot.files().list(holder).ok().flatten();
         for entry in entries.unwrap_or_default() {
-            if entry.name != part && entry.name != ".git" {
-                names.insert(format!("{prefix}{}", entry.name));
+            let path = match *holder {
+                "" => entry.name,
+                holder => format!("{holder}/{}", entry.name),
+            };
+            if !except.contains(&path) && !holders.contains(path.as_str()) && path != ".git" {
+                names.insert(path);
             }
         }
-        folder = format!("{prefix}{part}");
     }
     names
 }

@@ -26,18 +26,17 @@ use crate::source::Sources;
 
 pub(crate) use maker::Makers;
 
-/// The folder of all trees, below the project's.
-pub const CLUSTERS: &str = "clusters";
-
 /// The largest file of a user's own that is read for its resources, in bytes.
 pub(crate) const LARGEST_FOREIGN: u64 = 16 * 1024 * 1024;
 
 /// The start and end of the names of files being written.
 const TEMPORARY: (&str, &str) = (".fluxgen-", ".tmp");
 
-/// The files of `clusters/<name>` on disk.
+/// The files of a cluster's folder on disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Existing {
+    /// From the project's folder, with `/`.
+    pub folder: String,
     /// By path below the cluster's folder, with `/`.
     pub files: BTreeMap<String, File>,
     /// Sorted.
@@ -64,11 +63,14 @@ pub struct Outcome {
     pub unchanged: usize,
 }
 
-/// Reads the tree of a cluster; a missing folder is an empty tree.
-pub fn read(from: &Snapshot, cluster: &str) -> std::io::Result<Existing> {
-    let mut existing = Existing::default();
-    let base = format!("{CLUSTERS}/{cluster}");
-    for folder in [CLUSTERS, base.as_str()] {
+/// Reads the tree in a cluster's folder; a missing one is an empty tree.
+pub fn read(from: &Snapshot, base: &str) -> std::io::Result<Existing> {
+    let mut existing = Existing {
+        folder: base.to_owned(),
+        ..Existing::default()
+    };
+    let above = base.match_indices('/').map(|(at, _)| &base[..at]);
+    for folder in above.chain([base]) {
         let what = match from.kind(folder)? {
             None => return Ok(existing),
             Some(EntryKind::Folder) => continue,
@@ -79,7 +81,7 @@ pub fn read(from: &Snapshot, cluster: &str) -> std::io::Result<Existing> {
         let message = format!("`{folder}` is {what}, not a folder");
         return Err(std::io::Error::other(message));
     }
-    for found in from.walk(&base) {
+    for found in from.walk(base) {
         let (path, found) = found?;
         let path = path[base.len() + 1..].to_owned();
         let name = path
@@ -116,8 +118,13 @@ fn read_file(from: &Snapshot, found: &Found, name: &str) -> std::io::Result<File
 }
 
 impl Existing {
+    /// A file of the tree, from the project's folder.
+    pub(crate) fn path_of(&self, file: &str) -> String {
+        format!("{}/{file}", self.folder)
+    }
+
     /// The resources that a user's own files define; files that are no YAML are passed over.
-    pub fn foreign(&self, cluster: &str) -> Vec<ForeignResource> {
+    pub fn foreign(&self) -> Vec<ForeignResource> {
         let mut found = Vec::new();
         for (path, file) in &self.files {
             if let File::Foreign(Some(bytes)) = file {
@@ -126,7 +133,7 @@ impl Existing {
                 found.extend(resources.map(|resource| ForeignResource {
                     identity: resource.identity,
                     is_applied,
-                    path: format!("{CLUSTERS}/{cluster}/{path}"),
+                    path: self.path_of(path),
                 }));
             }
         }
@@ -203,8 +210,8 @@ fn nodes(bytes: &[u8]) -> Option<Vec<Node>> {
 #[derive(Debug, Default)]
 pub(crate) struct Stands {
     pub clusters: BTreeMap<String, Standing>,
-    /// Per cluster, the files with marked values that cannot be read.
-    pub unreadable: Vec<(String, String)>,
+    /// The files with marked values that cannot be read, from the project's folder.
+    pub unreadable: Vec<String>,
     /// The documents of files in which something is marked, by their bytes.
     pub read: HashMap<Bytes, Documents>,
 }
@@ -251,7 +258,7 @@ pub(crate) fn standing(existing: &BTreeMap<String, Existing>) -> Stands {
                         marked.extend(sides.ours.iter().cloned());
                         theirs.extend(sides.theirs.iter().cloned());
                     }
-                    None => unreadable.push(path.to_owned()),
+                    None => unreadable.push(existing[name].path_of(path)),
                 }
             }
             let standing = Standing::new(marked, theirs, others);
@@ -266,7 +273,6 @@ pub(crate) fn standing(existing: &BTreeMap<String, Existing>) -> Stands {
         ..Stands::default()
     };
     for (name, standing, unreadable) in clusters {
-        let unreadable = unreadable.into_iter().map(|path| (name.clone(), path));
         stands.unreadable.extend(unreadable);
         stands.clusters.insert(name, standing);
     }
@@ -276,11 +282,11 @@ pub(crate) fn standing(existing: &BTreeMap<String, Existing>) -> Stands {
 /// Tells of generated files that a merge left in conflict: Flux could not read them either. `build` makes them
 /// anew.
 pub(crate) fn tell_conflicts(existing: &BTreeMap<String, Existing>, diagnostics: &mut Diagnostics) {
-    for (cluster, existing) in existing {
+    for existing in existing.values() {
         for (path, file) in &existing.files {
             let File::Ours(bytes) = file else { continue };
             if conflict::sides(bytes).is_some() && nodes(bytes).is_none() {
-                let path = format!("{CLUSTERS}/{cluster}/{path}");
+                let path = existing.path_of(path);
                 diagnostics.push(
                     Diagnostic::error("unreadable-tree", format!("a merge left its conflict in `{path}`"))
                         .with_help("run `fluxgen build`: it makes the file anew, and of two image tags keeps the newer"),
@@ -317,6 +323,8 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct ClusterPlan {
     pub name: String,
+    /// From the project's folder.
+    pub folder: String,
     pub write: Vec<(Arc<str>, Arc<str>)>,
     pub remove: Vec<String>,
     pub temporary: Vec<String>,
@@ -351,15 +359,14 @@ pub(crate) fn plan(
         let standing = existing.get(&cluster.name).unwrap_or(&nothing);
         let mut own = ClusterPlan {
             name: cluster.name.clone(),
+            folder: cluster.folder.clone(),
             write: Vec::new(),
             remove: Vec::new(),
             temporary: Vec::new(),
             unchanged: 0,
         };
         for (path, text) in &cluster.files {
-            let full = Utf8Path::new(CLUSTERS)
-                .join(&cluster.name)
-                .join(path.as_ref());
+            let full = Utf8Path::new(&cluster.folder).join(path.as_ref());
             match standing.files.get(path.as_ref()) {
                 Some(File::Ours(bytes))
                     if **bytes == *text.as_bytes() || is_rewritten(bytes, text) =>
@@ -409,7 +416,7 @@ pub(crate) fn plan(
                 Some(File::Link) => ("a symbolic link", "remove the link"),
                 _ => ("a file", "move the file away"),
             };
-            let full = Utf8Path::new(CLUSTERS).join(&cluster.name).join(folder);
+            let full = Utf8Path::new(&cluster.folder).join(folder);
             let message = format!("{what} is where the folder `{full}` has to be");
             diagnostics.push(Diagnostic::error("file-in-the-way", message).with_help(help));
         }
@@ -462,7 +469,7 @@ impl Plan {
     pub fn carry_out(&self, root: &Utf8Path) -> std::io::Result<()> {
         self.clusters
             .par_iter()
-            .try_for_each(|cluster| cluster.carry_out(&root.join(CLUSTERS).join(&cluster.name)))
+            .try_for_each(|cluster| cluster.carry_out(&root.join(&cluster.folder)))
     }
 }
 

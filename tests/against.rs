@@ -473,10 +473,10 @@ fn another_version_of_flux_and_another_path_that_it_syncs_are_told() {
     ] {
         let repository = fleet();
         let flux = |version: &str, path: &str| {
-            format!(
-                "[flux]\ninstall = \"{install}\"\nversion = \"{version}\"\n\
-                 sync.path = \"{path}\"\n{FLEET}"
-            )
+            let fleet = FLEET.replace("[clusters.staging]\n", "");
+            let cluster = format!("[clusters.prod]\npath = \"{path}\"");
+            let fleet = fleet.replace("[clusters.prod]", &cluster);
+            format!("[flux]\ninstall = \"{install}\"\nversion = \"{version}\"\n{fleet}")
         };
         repository.commit(&[("fluxgen.toml", &flux("2.8.8", "clusters/prod"))]);
         repository.write("fluxgen.toml", &flux("2.9.4", "fleet/prod"));

@@ -319,8 +319,12 @@ fn paths_start_at_the_root_of_the_repository_where_flux_syncs_it() {
         "{told}"
     );
     assert_eq!(check(&toml("./fleet/apps", synced)), "");
+    // Without `flux.sync.path` it is the cluster's folder that is synced.
+    let told = check(&toml("./apps", ""));
+    assert!(told.contains("did you mean `./fleet/apps`?"), "{told}");
     // Synced from elsewhere, the repository is another one.
-    assert_eq!(check(&toml("./apps", "")), "");
+    let elsewhere = "flux.sync.path = \"clusters/prod\"\n";
+    assert_eq!(check(&toml("./apps", elsewhere)), "");
     // Without a repository nothing is known of it.
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("fluxgen.toml"), toml("./apps", "")).expect("written");

@@ -164,14 +164,14 @@ fn a_manifest_of_another_version_or_of_nothing_is_refused_with_nothing_written()
 fn sync_says_interval_path_secret_submodules_and_folders() {
     let scene = Scene::new(&PROJECT.replace(
         "[clusters.staging]",
-        "[flux.sync]\ninterval = \"90s\"\npath = \"fleet/clusters/staging\"\nsecret = \"git\"\n\
+        "[flux.sync]\ninterval = \"90s\"\npath = \"clusters\"\nsecret = \"git\"\n\
          submodules = true\nsparseCheckout = [\"clusters\", \"apps\"]\nprovider = \"aws\"\n[clusters.staging]",
     ));
     scene.expect(0, &["build"]);
     let sync = scene.read(&format!("{FOLDER}/gotk-sync.yaml"));
     for line in [
         "  interval: 1m30s\n",
-        "  path: ./fleet/clusters/staging\n",
+        "  path: ./clusters\n",
         "    name: git\n",
         "  recurseSubmodules: true\n",
         "  sparseCheckout:\n  - clusters\n  - apps\n",
@@ -480,7 +480,7 @@ fn expressions_give_each_cluster_its_own_options() {
         r#"registry = "${{ vars.registry }}"
 networkPolicy = "${{ vars.isolated }}"
 logLevel = "${{ 'debug' if cluster.name == 'staging' else 'info' }}"
-sync = { path = "fleet/${{ cluster.name }}", secret = "git-${{ cluster.name }}", interval = "${{ vars.interval }}" }
+sync = { path = "${{ cluster.path }}", secret = "git-${{ cluster.name }}", interval = "${{ vars.interval }}" }
 patches = [{ patch = { file = "patches/${{ cluster.name }}.yaml" }, target.kind = "${{ vars.kind }}" }]
 [vars]
 host = "registry.acme.example"
@@ -492,6 +492,7 @@ kind = "Deployment"
 clusters = ["prod"]
 vars.isolated = false
 [clusters.prod]
+path = "fleet/prod"
 vars.host = "prod.acme.example"
 [clusters.staging]"#,
     ));
@@ -500,7 +501,10 @@ vars.host = "prod.acme.example"
     scene.write("patches/prod.yaml", &patch("${{ vars.host }}"));
     let (_, told) = scene.expect(0, &["build"]);
     assert!(!told.contains("unused-var"), "{told}");
-    let read = |name: &str, file: &str| scene.read(&format!("clusters/{name}/flux-system/{file}"));
+    let read = |name: &str, file: &str| {
+        let folder = if name == "prod" { "fleet" } else { "clusters" };
+        scene.read(&format!("{folder}/{name}/flux-system/{file}"))
+    };
     let staging = read("staging", "gotk-components.yaml");
     assert!(staging.contains("--log-level=debug\n"));
     assert!(staging.contains("image: registry.acme.example/flux-2.9.4/kustomize-controller:"));
@@ -763,7 +767,7 @@ fn every_setting_gives_a_flux_instance_that_the_operator_takes() {
              imagePullSecret = \"regcred\"\nnetworkPolicy = false\nwatchAllNamespaces = false\n\
              logLevel = \"debug\"\nclusterDomain = \"acme.internal\"\ntolerationKeys = [\"infra\"]\n\
              sync = { interval = \"90s\", secret = \"git\", submodules = true, provider = \"github\", \
-             sparseCheckout = [\"apps\"], path = \"./fleet/staging\" }\n",
+             sparseCheckout = [\"apps\"], path = \"./clusters/staging\" }\n",
         )
         .replace("\"release\"", "\"operator\""),
     );

@@ -14,7 +14,8 @@ use crate::files::folder_of;
 use crate::install::Mode;
 use crate::project;
 use crate::repository::Repository;
-use crate::tree::{CLUSTERS, Existing, Plan};
+use crate::settings::folder::usual;
+use crate::tree::{Existing, Plan};
 
 /// Write clusters/<name> for every cluster
 #[derive(Debug, Default, clap::Args)]
@@ -112,7 +113,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let mut out = summary(&plan);
     if args.dry_run {
         for cluster in &plan.clusters {
-            let folder = format!("{CLUSTERS}/{}", cluster.name);
+            let folder = &cluster.folder;
             for (path, _) in &cluster.write {
                 out.push_str(&format!("write {folder}/{path}\n"));
             }
@@ -148,20 +149,21 @@ fn adoptable(
     existing: &BTreeMap<String, Existing>,
 ) -> anyhow::Result<Utf8PathBuf> {
     let stands = |normal: &Utf8PathBuf| {
-        let (cluster, below) = normal.strip_prefix(CLUSTERS).ok().and_then(|inside| {
-            let mut parts = inside.components();
-            Some((parts.next()?.as_str(), parts.as_path()))
-        })?;
-        let tree = existing.get(cluster)?;
+        let trees = existing.values();
+        let mut inside =
+            trees.filter_map(|tree| Some((tree, normal.strip_prefix(&tree.folder).ok()?)));
+        let (tree, below) = inside.next()?;
         let mut files = tree.files.keys();
         files
             .any(|file| Utf8Path::new(file).starts_with(below))
             .then(|| normal.clone())
     };
+    let example = existing.values().next();
+    let example = example.map_or_else(|| usual("NAME"), |tree| tree.folder.clone());
     let normal = normalize(path.as_str());
     normal.as_ref().and_then(stands).ok_or_else(|| {
         anyhow::anyhow!(
-            "there is nothing to adopt at `{path}`\n  help: write the path from the folder of the TOML file: `{CLUSTERS}/NAME/apps.yaml`"
+            "there is nothing to adopt at `{path}`\n  help: write the path from the folder of the TOML file: `{example}/apps.yaml`"
         )
     })
 }

@@ -141,7 +141,7 @@ fn origin(
         .iter()
         .map(|known| known.name.value.clone())
         .collect();
-    check_names(&[cluster.to_owned()], &names)?;
+    check_names(&[cluster.to_owned()], names.iter().map(String::as_str))?;
     let at = names
         .iter()
         .position(|name| name == cluster)

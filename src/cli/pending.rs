@@ -12,7 +12,7 @@ use crate::files::Snapshot;
 use crate::install::Releases;
 use crate::project::{LARGEST_INCLUDE, Project};
 use crate::repository::{Repository, RepositoryError};
-use crate::tree::{self, CLUSTERS, Makers};
+use crate::tree::{self, Makers};
 
 /// What is generated and not in HEAD.
 pub(super) struct Pending {
@@ -34,12 +34,13 @@ impl Pending {
         let mut existing = BTreeMap::new();
         if let Some(head) = &head {
             for cluster in &tree.clusters {
-                existing.insert(cluster.name.clone(), tree::read(head, &cluster.name)?);
+                existing.insert(cluster.name.clone(), tree::read(head, &cluster.folder)?);
             }
         }
         // What may be taken over was decided for the disk.
         let mut found = Diagnostics::default();
-        let all = [Utf8PathBuf::from(CLUSTERS)];
+        let folders = tree.clusters.iter();
+        let all: Vec<Utf8PathBuf> = folders.map(|it| it.folder.as_str().into()).collect();
         let makers = Makers::of(&project.config, &existing, &project.snapshot);
         let plan = tree::plan(tree, &existing, &makers, &all, &mut found);
         if let Some(first) = found.into_sorted().into_iter().next() {
@@ -53,7 +54,7 @@ impl Pending {
             let path = |path: &str| {
                 project
                     .snapshot
-                    .from_root(&format!("{CLUSTERS}/{}/{path}", cluster.name))
+                    .from_root(&format!("{}/{path}", cluster.folder))
             };
             trees
                 .written

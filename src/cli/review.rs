@@ -17,7 +17,7 @@ use crate::project::{self, Project};
 use crate::report::Format;
 use crate::repository::{Head, Repository, Revision};
 use crate::review::{Review, Reviewed, State};
-use crate::tree::{self, CLUSTERS};
+use crate::tree;
 
 /// The state that would be merged.
 struct Chosen {
@@ -61,7 +61,13 @@ pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<S
         (None, false) => Head::WorkingTree,
     };
     let (folders_changed, (base_project, head_project)) = rayon::join(
-        || repository.differs_outside((&base, &before), (kind, &chosen.snapshot), CLUSTERS),
+        || {
+            repository.differs_outside(
+                (&base, &before),
+                (kind, &chosen.snapshot),
+                &project::tree_folders(&before, &chosen.snapshot, &config),
+            )
+        },
         || Project::read_both(&before, &chosen.snapshot, &config, looked_at),
     );
     let base_project = ManuallyDrop::new(base_project?);

@@ -7,7 +7,7 @@ use similar::{ChangeTag, TextDiff};
 use super::diff::Args;
 use super::output::style;
 use super::{Place, Status, print, tell};
-use crate::tree::{CLUSTERS, Existing, File};
+use crate::tree::{Existing, File};
 
 pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let mut project = place.open(&args.cluster)?;
@@ -34,7 +34,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
             .map(|(path, text)| (path.as_ref(), text.as_ref()));
         let removed = cluster.remove.iter().map(|path| (path.as_str(), ""));
         for (path, new) in written.chain(removed) {
-            let name = format!("{CLUSTERS}/{}/{path}", cluster.name);
+            let name = format!("{}/{path}", cluster.folder);
             let diff = FileDiff {
                 name: &name,
                 old: &old(path),

@@ -149,7 +149,7 @@ fn targets(settings: &Settings, only: &[String]) -> anyhow::Result<Vec<usize>> {
         .iter()
         .map(|cluster| cluster.name.value.clone())
         .collect();
-    check_names(only, &names)?;
+    check_names(only, names.iter().map(String::as_str))?;
     Ok((0..names.len())
         .filter(|at| only.is_empty() || only.contains(&names[*at]))
         .collect())

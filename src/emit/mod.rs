@@ -54,10 +54,12 @@ pub struct Tree {
     pub clusters: Vec<ClusterTree>,
 }
 
-/// The files of `clusters/<name>`.
+/// The files of a cluster's folder.
 #[derive(Debug, Clone)]
 pub struct ClusterTree {
     pub name: String,
+    /// From the project's folder.
+    pub folder: String,
     /// By path below the cluster's folder.
     pub files: BTreeMap<Arc<str>, Arc<str>>,
     /// Paths that stay as they are on disk, with our header or without.
@@ -327,6 +329,7 @@ impl Emitting<'_> {
         case_collision(name, &files)?;
         let tree = ClusterTree {
             name: name.to_owned(),
+            folder: self.graph.settings().clusters[at].folder.clone(),
             files,
             left_alone: Vec::new(),
         };

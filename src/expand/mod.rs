@@ -295,6 +295,7 @@ impl<'a, 'd> Expanding<'a, 'd> {
         flux.set("namespace", text(&cluster.flux.namespace));
         let mut variables = Variables::of(
             Place {
+                folder: &cluster.folder,
                 name: &cluster.name,
                 context: cluster.context.as_ref(),
                 groups: cluster

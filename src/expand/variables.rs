@@ -15,6 +15,8 @@ use crate::source::{Span, Spanned};
 /// A cluster, as expressions see it.
 pub(crate) struct Place<'a> {
     pub name: &'a Spanned<String>,
+    /// The cluster's folder, from that of the TOML file.
+    pub folder: &'a str,
     pub context: Option<&'a Spanned<String>>,
     pub groups: Vec<&'a str>,
     pub span: Span,
@@ -57,6 +59,7 @@ impl Variables {
         let mut own = Table::new();
         let name = place.name;
         own.set("name", Node::new(name.value.as_str(), name.span));
+        own.set("path", text(place.folder));
         if let Some(name) = place.context {
             own.set("context", Node::new(name.value.as_str(), name.span));
         }

@@ -7,14 +7,17 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::emit::{ClusterTree, Tree, head};
 use crate::expand::Includes;
 use crate::expand::include::{included_path, normalize};
+use crate::files::Snapshot;
 use crate::install::{
     OperatorSync, Options, Reference, Refusal, Releases, Sync, flux_instance, kustomization, sync,
 };
+use crate::kustomize::normalised;
 use crate::node::{Node, Table, Value};
 use crate::resource::Resource;
+use crate::settings::folder::Folders;
 use crate::settings::{Cluster, DEFAULT_NAMESPACE, Install, Settings};
 use crate::source::Span;
-use crate::tree::{CLUSTERS, Existing, File};
+use crate::tree::{Existing, File};
 use crate::validate::validate_one;
 use crate::yaml;
 
@@ -42,6 +45,8 @@ pub(crate) struct Inputs<'a> {
     pub config: &'a str,
     pub includes: &'a Includes,
     pub existing: &'a BTreeMap<String, Existing>,
+    /// Where the project's folder is in the repository.
+    pub snapshot: &'a Snapshot,
     /// The clusters that are asked for; empty for all.
     pub only: &'a [String],
 }
@@ -57,9 +62,10 @@ pub(crate) fn add(
     mut releases: Option<&mut Releases>,
     diagnostics: &mut Diagnostics,
 ) {
+    let folders = Folders::of(settings, inputs.snapshot);
     let Some(tree) = tree.filter(|_| !diagnostics.has_errors()) else {
         for cluster in asked(settings, inputs) {
-            check(settings, cluster, diagnostics);
+            check(settings, cluster, &folders, inputs, diagnostics);
         }
         return;
     };
@@ -80,7 +86,7 @@ pub(crate) fn add(
             head: &head,
             files: Vec::new(),
         };
-        check(settings, cluster, diagnostics);
+        check(settings, cluster, &folders, inputs, diagnostics);
         match cluster.flux.install {
             Install::None => {
                 tree.clusters[at].left_alone = folder.paths().collect();
@@ -95,7 +101,7 @@ pub(crate) fn add(
                     diagnostics,
                 );
             }
-            Install::Operator => folder.operator(inputs.includes, diagnostics),
+            Install::Operator => folder.operator(inputs, diagnostics),
         }
         let files = std::mem::take(&mut folder.files);
         for (path, text) in files {
@@ -123,11 +129,18 @@ fn asked<'a>(settings: &'a Settings, inputs: &'a Inputs<'_>) -> impl Iterator<It
 }
 
 /// What the settings lack for Flux to sync the repository.
-fn check(settings: &Settings, cluster: &Cluster, diagnostics: &mut Diagnostics) {
+fn check(
+    settings: &Settings,
+    cluster: &Cluster,
+    folders: &Folders,
+    inputs: &Inputs<'_>,
+    diagnostics: &mut Diagnostics,
+) {
     let flux = &cluster.flux;
     if flux.install == Install::None {
         return;
     }
+    check_path(settings, cluster, folders, inputs.snapshot, diagnostics);
     let repo = &settings.repo;
     if repo.url.is_none() {
         diagnostics.push(
@@ -189,6 +202,65 @@ fn check(settings: &Settings, cluster: &Cluster, diagnostics: &mut Diagnostics) 
     }
 }
 
+/// The folder that Flux syncs must hold the cluster's, and no other cluster's.
+fn check_path(
+    settings: &Settings,
+    cluster: &Cluster,
+    folders: &Folders,
+    snapshot: &Snapshot,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(path) = &cluster.flux.sync.path else {
+        return;
+    };
+    let name = cluster.name.value.as_str();
+    let own = snapshot.from_root(&cluster.folder);
+    let synced = normalised(path.value.as_str());
+    if synced == own {
+        return;
+    }
+    let holds = synced.is_empty() || own.starts_with(&format!("{synced}/"));
+    let other = folders.inside(&synced).find(|(_, at)| {
+        let other = &settings.clusters[*at].name.value;
+        holds && other != name
+    });
+    let diagnostic = match other {
+        Some((folder, at)) => Diagnostic::error(
+            "flux-sync",
+            format!(
+                "cluster `{name}` would sync `{}`, which holds the folder `{folder}` of cluster `{}` too",
+                path.value, settings.clusters[at].name.value
+            ),
+        )
+        .with_help(format!("set `flux.sync.path = \"{own}\"`, or leave it out")),
+        None if holds => return,
+        None => {
+            let diagnostic = Diagnostic::error(
+                "flux-sync",
+                format!("cluster `{name}` would sync `{}`, but its files are in `{own}`", path.value),
+            )
+            .with_note("Flux would apply nothing of what fluxgen writes");
+            match below(snapshot, &synced) {
+                Some(folder) => diagnostic.with_help(format!(
+                    "for the files to go there, write `path = \"{folder}\"` in `[clusters.{name}]` instead"
+                )),
+                None => diagnostic,
+            }
+            .with_help(format!("to sync `{own}`, leave `flux.sync.path` out"))
+        }
+    };
+    diagnostics.push(diagnostic.at(path.span, "").in_cluster(name));
+}
+
+/// A path from the root of the repository as one from the project's folder.
+fn below<'p>(snapshot: &Snapshot, path: &'p str) -> Option<&'p str> {
+    let below = match snapshot.folder() {
+        "" => Some(path),
+        folder => path.strip_prefix(folder)?.strip_prefix('/'),
+    };
+    below.filter(|below| !below.is_empty())
+}
+
 /// Says which clusters have no install manifest in their tree: there is nothing to install Flux from.
 ///
 /// `only` are the clusters that are asked for; empty for all.
@@ -212,7 +284,10 @@ pub(crate) fn missing(
             diagnostics.push(
                 Diagnostic::warning(
                     "missing-install-manifest",
-                    format!("there is no `{CLUSTERS}/{name}/{path}` to install Flux from"),
+                    format!(
+                        "there is no `{}/{path}` to install Flux from",
+                        cluster.folder
+                    ),
                 )
                 .at(cluster.flux.version.span, "")
                 .with_help("run `fluxgen build` and commit what it writes"),
@@ -314,7 +389,7 @@ impl Folder<'_> {
         self.check_standing(&patches, diagnostics);
         let sync_path = match &flux.sync.path {
             Some(path) => path.value.to_string(),
-            None => format!("{CLUSTERS}/{}", self.cluster.name.value),
+            None => inputs.snapshot.from_root(&self.cluster.folder),
         };
         let [repository, root] = sync(&Sync {
             namespace: flux.namespace.clone(),
@@ -339,7 +414,7 @@ impl Folder<'_> {
         self.put(KUSTOMIZATION_FILE, &yaml::write(&file));
     }
 
-    fn operator(&mut self, includes: &Includes, diagnostics: &mut Diagnostics) {
+    fn operator(&mut self, inputs: &Inputs<'_>, diagnostics: &mut Diagnostics) {
         let flux = &self.cluster.flux;
         let Some(url) = &self.settings.repo.url else {
             return;
@@ -349,7 +424,7 @@ impl Folder<'_> {
         };
         let path = match &flux.sync.path {
             Some(path) => path.value.as_str().trim_start_matches("./").to_owned(),
-            None => format!("{CLUSTERS}/{}", self.cluster.name.value),
+            None => inputs.snapshot.from_root(&self.cluster.folder),
         };
         let sync = OperatorSync {
             url: url.value.clone(),
@@ -362,7 +437,7 @@ impl Folder<'_> {
             recurse_submodules: flux.sync.submodules,
             sparse_checkout: texts(&flux.sync.sparse_checkout),
         };
-        let patches = patches(&flux.patches, includes, diagnostics);
+        let patches = patches(&flux.patches, inputs.includes, diagnostics);
         let mut instance = flux_instance(&options, Some(&sync), &patches);
         if !flux.labels.is_empty()
             && let Some(spec) = instance
@@ -463,7 +538,7 @@ impl Folder<'_> {
             let Some(File::Foreign(found)) = existing.files.get(&self.path(name)) else {
                 continue;
             };
-            let shown = format!("{CLUSTERS}/{}/{}", self.cluster.name.value, self.path(name));
+            let shown = existing.path_of(&self.path(name));
             if name != KUSTOMIZATION_FILE {
                 diagnostics.push(
                     Diagnostic::error(

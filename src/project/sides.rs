@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::{CONFIG, Project, cluster_names, foreign, read_config, trees};
+use super::{CONFIG, Project, cluster_folders, foreign, read_config, trees};
 use crate::build::{Built, build_around};
 use crate::check::Checked;
 use crate::files::{NotedFiles, Snapshot};
@@ -48,7 +48,7 @@ impl Project {
             return apart(base, head, config, with);
         };
         let (existing, second) = rayon::join(
-            || trees(base, &cluster_names(&document)),
+            || trees(base, &cluster_folders(&document)),
             || Self::read_noting(head, config, &after, &noted),
         );
         let second = match second {
@@ -85,7 +85,7 @@ impl Project {
     ) -> anyhow::Result<Self> {
         let (mut project, document) = Self::load(head.clone(), config, bytes);
         if let Some(document) = document {
-            let clusters = cluster_names(&document);
+            let clusters = cluster_folders(&document);
             project.existing = trees(head, &clusters)?;
             project.left_over(&clusters)?;
             project.snapshot = head.through(Arc::clone(noted) as Arc<_>);

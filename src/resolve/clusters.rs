@@ -10,6 +10,7 @@ use crate::expand::expression::{Expressions, table_has_expression};
 use crate::expand::variables::{Place, Variables};
 use crate::node::{Node, Table, Value};
 use crate::settings::fields::{Fields, wrong_type};
+use crate::settings::folder::{self, Placed};
 use crate::settings::{Cluster, Flux, Group, Repo};
 use crate::source::{Span, Spanned};
 
@@ -99,10 +100,11 @@ pub(super) fn read(root: &Table, repo: &Repo, diagnostics: &mut Diagnostics) -> 
     for ((name, key, table, span), members) in names.into_iter().zip(members) {
         let mut fields = Fields::new(table, format!("clusters.{name}"), diagnostics);
         let context = fields.text("context");
-        for known in ["vars", "flux"] {
+        for known in ["path", "vars", "flux"] {
             fields.node(known);
         }
         fields.finish(section_roots.iter().copied());
+        let folder = folder::read(name, table, diagnostics);
         let layered = |what: &str, diagnostics: &mut Diagnostics| {
             let base = root.get(what).and_then(Node::as_table);
             layer(what, base, &groups, &members, name, table, diagnostics)
@@ -121,6 +123,7 @@ pub(super) fn read(root: &Table, repo: &Repo, diagnostics: &mut Diagnostics) -> 
                 if table_has_expression(&merged) {
                     let place = Place {
                         name: &Spanned::new(name.to_owned(), key),
+                        folder: &folder,
                         context: context.as_ref(),
                         groups: members
                             .iter()
@@ -143,6 +146,7 @@ pub(super) fn read(root: &Table, repo: &Repo, diagnostics: &mut Diagnostics) -> 
         };
         clusters.push(Cluster {
             name: Spanned::new(name.to_owned(), key),
+            folder,
             context,
             flux,
             vars,
@@ -150,6 +154,7 @@ pub(super) fn read(root: &Table, repo: &Repo, diagnostics: &mut Diagnostics) -> 
             span,
         });
     }
+    check_folders(&clusters, cluster_tables, diagnostics);
     let is_plain = |flux: &&Table| clusters.is_empty() && !table_has_expression(flux);
     if let Some(flux) = flux_base.filter(is_plain) {
         // Nobody else would read it, and its faults are faults all the same.
@@ -291,6 +296,19 @@ fn check_names(names: &[(&str, Span, &Table, Span)], diagnostics: &mut Diagnosti
             );
         }
     }
+}
+
+fn check_folders(clusters: &[Cluster], tables: Option<&Table>, diagnostics: &mut Diagnostics) {
+    let path_of = |name: &str| Some(tables?.get(name)?.get("path")?.span);
+    let placed: Vec<Placed<'_>> = clusters
+        .iter()
+        .map(|cluster| Placed {
+            name: &cluster.name.value,
+            folder: &cluster.folder,
+            span: path_of(&cluster.name.value).unwrap_or(cluster.name.span),
+        })
+        .collect();
+    folder::check_apart(&placed, diagnostics);
 }
 
 pub(crate) fn is_safe_name(name: &str) -> bool {

@@ -17,7 +17,7 @@ use crate::node::Node;
 use crate::project::Project;
 use crate::report::place;
 use crate::source::Span;
-use crate::tree::{CLUSTERS, Existing, File};
+use crate::tree::{Existing, File};
 
 /// A resource of a variant, shared by the clusters that have it.
 struct Shared {
@@ -51,7 +51,7 @@ pub(super) fn side(project: &Project, graph: &Graph, which: Which) -> Side {
             entries.extend(own.map(|own| Entry::new(Arc::new(own), None)));
             let mut cluster = Cluster::new(entries);
             cluster.flux = Some(settings.flux.minor.pair());
-            cluster.root = root(project, name, existing);
+            cluster.root = root(project, &settings.folder, existing);
             (name.to_owned(), cluster)
         })
         .collect();
@@ -130,8 +130,8 @@ pub(super) fn place_of(project: &Project, span: Span, which: Which) -> Option<Pl
 const LARGEST_SYNC: usize = 256 * 1024;
 
 /// The Kustomization that applies the cluster's folder, as far as the folder itself tells.
-fn root(project: &Project, cluster: &str, existing: Option<&Existing>) -> Root {
-    let folder = project.snapshot.from_root(&format!("{CLUSTERS}/{cluster}"));
+fn root(project: &Project, own: &str, existing: Option<&Existing>) -> Root {
+    let folder = project.snapshot.from_root(own);
     let mut root = Root {
         folder,
         ..Root::default()
@@ -140,7 +140,6 @@ fn root(project: &Project, cluster: &str, existing: Option<&Existing>) -> Root {
         return root;
     };
     root.has_own_files = has_own_files(existing);
-    let flux = format!("{CLUSTERS}/{cluster}");
     for file in existing.files.values() {
         let File::Foreign(Some(bytes)) = file else {
             continue;
@@ -153,7 +152,7 @@ fn root(project: &Project, cluster: &str, existing: Option<&Existing>) -> Root {
         for resource in crate::tree::resources(text.as_bytes()) {
             let of = |key: &str| resource.get(&["spec", key]);
             let path = of("path").and_then(Node::as_str).map(normalised);
-            let applies = path.is_some_and(|path| path == root.folder || path == flux);
+            let applies = path.is_some_and(|path| path == root.folder || path == own);
             if resource.identity.kind == "Kustomization" && applies {
                 root.prune = of("prune").and_then(Node::as_bool).unwrap_or(false);
                 root.suspended = of("suspend").and_then(Node::as_bool).unwrap_or(false);
@@ -178,8 +177,13 @@ pub(super) fn look_at_what_stays(base: &mut Side, head: &Project) -> std::io::Re
         .iter_mut()
         .filter(|(name, _)| !head.existing.contains_key(*name))
         .collect();
-    for (name, cluster) in gone {
-        cluster.root.has_own_files = has_own_files(&crate::tree::read(&head.snapshot, name)?);
+    for cluster in gone.into_values() {
+        let folder = Utf8Path::new(&cluster.root.folder);
+        let own = folder
+            .strip_prefix(head.snapshot.folder())
+            .unwrap_or(folder);
+        cluster.root.has_own_files =
+            has_own_files(&crate::tree::read(&head.snapshot, own.as_str())?);
     }
     Ok(())
 }

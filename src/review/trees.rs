@@ -13,7 +13,7 @@ use crate::expand::Variant;
 use crate::image::rewritten::is_rewritten;
 use crate::link::Graph;
 use crate::project::Project;
-use crate::tree::{CLUSTERS, Existing, File, Makers, is_left_over};
+use crate::tree::{Existing, File, Makers, is_left_over};
 
 /// One side: what its TOML file gives and what is committed.
 #[derive(Clone, Copy)]
@@ -77,7 +77,7 @@ fn state(
                 _ => &mut summary.stale,
             },
         };
-        let path = format!("{CLUSTERS}/{name}/{path}");
+        let path = format!("{}/{path}", cluster.folder);
         list.push(side.project.snapshot.from_root(&path));
     }
     summary

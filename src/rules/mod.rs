@@ -18,7 +18,6 @@ use crate::link::Graph;
 use crate::node::{Node, Value};
 use crate::resource::Resource;
 use crate::settings::{Install, Settings};
-use crate::tree::CLUSTERS;
 
 /// A rule: what it finds is explained by its page.
 pub struct Rule {
@@ -52,8 +51,8 @@ impl Facts<'_> {
             return true;
         }
         let file = format!(
-            "{CLUSTERS}/{}/{}/kustomization.yaml",
-            cluster.name.value, cluster.flux.namespace
+            "{}/{}/kustomization.yaml",
+            cluster.folder, cluster.flux.namespace
         );
         let text = self
             .repository

@@ -1,6 +1,6 @@
 //! A Kustomization of a folder that the repository does not have.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::{Facts, Rule, builds_the_repository};
 use crate::diagnostic::nearest::nearest;
@@ -10,8 +10,8 @@ use crate::kustomize::normalised;
 use crate::link::{Graph, ResourceId};
 use crate::node::Node;
 use crate::resource::Resource;
+use crate::settings::folder::Folders;
 use crate::settings::{Cluster, Settings};
-use crate::tree::CLUSTERS;
 
 pub(super) const RULE: Rule = Rule {
     code: "path-not-found",
@@ -24,7 +24,7 @@ What is looked at: Kustomizations whose source is the repository of `[repo]`, wh
 repository: its working tree, its index with `--staged`, or the commit that is compared. Nothing is said
 where the folder may come from elsewhere: of another source, below a cluster's own tree, in a submodule or
 behind a link, with `${var}` in the path, where the TOML file defines the GitRepository itself, where the
-Kustomization is suspended, or where `clusters/<name>` is not the folder that `flux.sync.path` says: then
+Kustomization is suspended, or where the cluster's folder is not the one that `flux.sync.path` says: then
 the root of this repository is not what Flux sees.
 
 Correct `path`, or commit the folder with its manifests: git keeps no empty folders. Where another
@@ -42,7 +42,7 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
     // Most clusters have the same Kustomizations.
     let mut paths: HashMap<ResourceId, Option<String>> = HashMap::new();
     let mut known: HashMap<String, Looked> = HashMap::new();
-    let trees = Trees::new(settings, repository);
+    let trees = Folders::of(settings, repository);
     for (at, cluster) in graph.clusters.iter().enumerate() {
         let own = &settings.clusters[at];
         if !is_synced_from_here(own, repository) {
@@ -85,16 +85,13 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
 
 /// Whether Flux syncs the cluster from the tree that is made here: else paths start at another root.
 fn is_synced_from_here(cluster: &Cluster, repository: &Snapshot) -> bool {
-    let tree = format!("{CLUSTERS}/{}", cluster.name.value);
-    let synced = match &cluster.flux.sync.path {
-        Some(path) => normalised(path.value.as_str()),
-        None => tree.clone(),
-    };
-    synced == repository.from_root(&tree)
+    let own = repository.from_root(&cluster.folder);
+    let synced = cluster.flux.sync.path.as_ref();
+    synced.is_none_or(|path| normalised(path.value.as_str()) == own)
 }
 
 /// The path of a Kustomization, if it is one that the repository itself must have.
-fn looked_for(resource: &Resource, settings: &Settings, trees: &Trees<'_>) -> Option<String> {
+fn looked_for(resource: &Resource, settings: &Settings, trees: &Folders) -> Option<String> {
     if !builds_the_repository(resource, settings) {
         return None;
     }
@@ -105,37 +102,7 @@ fn looked_for(resource: &Resource, settings: &Settings, trees: &Trees<'_>) -> Op
         return None;
     }
     let path = normalised(path);
-    (!path.is_empty() && !trees.are_at(&path)).then_some(path)
-}
-
-/// What stands in the trees is made by this very run.
-struct Trees<'a> {
-    folder: String,
-    clusters: HashSet<&'a str>,
-}
-
-impl<'a> Trees<'a> {
-    fn new(settings: &'a Settings, repository: &Snapshot) -> Self {
-        let clusters = settings.clusters.iter();
-        Self {
-            folder: repository.from_root(CLUSTERS),
-            clusters: clusters
-                .map(|cluster| cluster.name.value.as_str())
-                .collect(),
-        }
-    }
-
-    /// Whether a path is the folder of all trees, or in one of them.
-    fn are_at(&self, path: &str) -> bool {
-        let Some(rest) = path.strip_prefix(self.folder.as_str()) else {
-            return false;
-        };
-        let name = rest.strip_prefix('/').map(|rest| rest.split('/').next());
-        match name {
-            Some(name) => name.is_some_and(|name| self.clusters.contains(name)),
-            None => rest.is_empty(),
-        }
-    }
+    (!path.is_empty() && !trees.touch(&path)).then_some(path)
 }
 
 /// What stands at a path.

@@ -14,8 +14,8 @@ use crate::node::Node;
 use crate::resource::Resource;
 use crate::schema::FluxMinor;
 use crate::settings::Settings;
+use crate::settings::folder::Folders;
 use crate::source::Span;
-use crate::tree::CLUSTERS;
 
 pub(super) const RULE: Rule = Rule {
     code: "unset-variable",
@@ -50,6 +50,7 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
     };
     let settings = graph.settings();
     let resolver = Resolver::new(&**repository.files());
+    let trees = Folders::of(settings, repository);
     let mut unjudged = 0;
     for variant in &graph.validated.expanded.variants {
         let is_strict = "2.9"
@@ -59,7 +60,7 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
             continue;
         }
         for resource in &variant.resources {
-            let Some(spec) = judged(resource, settings, repository) else {
+            let Some(spec) = judged(resource, settings, &trees) else {
                 continue;
             };
             if facts.controllers_are_told(settings, variant.cluster, GATE) {
@@ -94,7 +95,7 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
 fn judged<'a>(
     resource: &'a Resource,
     settings: &Settings,
-    repository: &Snapshot,
+    trees: &Folders,
 ) -> Option<KustomizationSpec<'a>> {
     let spec = |path: &[&str]| resource.get(&["spec"])?.at(path);
     let text = |path: &[&str]| spec(path).and_then(Node::as_str);
@@ -109,9 +110,7 @@ fn judged<'a>(
     let spec = KustomizationSpec::of(resource);
     // What stands in the trees is made by this very run.
     let path = normalised(spec.path);
-    let trees = repository.from_root(CLUSTERS);
-    let is_tree = path == trees || path.starts_with(&format!("{trees}/"));
-    (!is_tree).then_some(spec)
+    (!trees.touch(&path)).then_some(spec)
 }
 
 fn tell(

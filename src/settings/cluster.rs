@@ -8,6 +8,8 @@ use crate::source::{Span, Spanned};
 #[derive(Debug, Clone)]
 pub struct Cluster {
     pub name: Spanned<String>,
+    /// Where its files are, from the folder of the TOML file: `clusters/NAME` without `path`.
+    pub folder: String,
     /// The context of the user's kubeconfig, which `fluxgen bootstrap` insists on.
     pub context: Option<Spanned<String>>,
     pub flux: Flux,

@@ -5,6 +5,7 @@
 pub(crate) mod cluster;
 pub(crate) mod fields;
 pub(crate) mod flux;
+pub(crate) mod folder;
 pub(crate) mod layout;
 pub(crate) mod pattern;
 pub(crate) mod repo;

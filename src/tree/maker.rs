@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{CLUSTERS, Existing, File};
+use super::{Existing, File};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::emit::{HEADER, Tree, header};
+use crate::emit::{ClusterTree, HEADER, Tree, header};
 use crate::files::Snapshot;
 use crate::settings::Settings;
 
@@ -94,7 +94,7 @@ impl Makers {
             let Some(standing) = existing.get(&cluster.name) else {
                 continue;
             };
-            let folder = format!("{CLUSTERS}/{}", cluster.name);
+            let folder = &cluster.folder;
             let mut made: BTreeMap<&str, Vec<String>> = BTreeMap::new();
             for path in cluster.files.keys() {
                 let Some(File::Ours(bytes)) = standing.files.get(path.as_ref()) else {
@@ -109,27 +109,28 @@ impl Makers {
                 }
             }
             for (other, paths) in made {
-                diagnostics.push(taken(&cluster.name, other, &paths, settings));
+                diagnostics.push(taken(cluster, other, &paths, settings));
             }
         }
     }
 }
 
-fn taken(cluster: &str, other: &str, paths: &[String], settings: &Settings) -> Diagnostic {
+fn taken(cluster: &ClusterTree, other: &str, paths: &[String], settings: &Settings) -> Diagnostic {
     let message = match paths {
         [one] => format!("`{one}` was generated from `{other}`"),
         many => format!(
-            "{} files of `{CLUSTERS}/{cluster}` were generated from `{other}`, `{}` among them",
+            "{} files of `{}` were generated from `{other}`, `{}` among them",
             many.len(),
+            cluster.folder,
             many[0]
         ),
     };
     let (adopt, what) = match paths {
         [one] => (one.clone(), "it"),
-        _ => (format!("{CLUSTERS}/{cluster}"), "them"),
+        _ => (cluster.folder.clone(), "them"),
     };
     let mut diagnostic = Diagnostic::error("file-in-the-way", message);
-    if let Some(known) = settings.cluster(cluster) {
+    if let Some(known) = settings.cluster(&cluster.name) {
         diagnostic = diagnostic.at(known.name.span, "");
     }
     diagnostic

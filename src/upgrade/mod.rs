@@ -24,7 +24,6 @@ use crate::project::Project;
 use crate::schema::FluxMinor;
 use crate::settings::{Cluster, Install, Settings};
 use crate::source::{Sources, Span};
-use crate::tree::CLUSTERS;
 use pins::Pin;
 use releases::{entered, minor_of};
 
@@ -148,10 +147,7 @@ pub(crate) fn judge(
         }
         let passed_over: Vec<String> = (0..settings.clusters.len())
             .filter(|at| !rising.iter().any(|(rising, _)| rising == at))
-            .map(|at| {
-                let name = &settings.clusters[at].name.value;
-                snapshot.from_root(&format!("{CLUSTERS}/{name}"))
-            })
+            .map(|at| snapshot.from_root(&settings.clusters[at].folder))
             .collect();
         if let Some(from) = rising.iter().map(|(_, from)| from).min() {
             served::check(files, &passed_over, from, to, sources, &mut found);

@@ -1,5 +1,6 @@
 //! The program as users meet it: what its commands say, what it writes, and what it survives.
 
+mod cluster_path;
 mod folders;
 mod help;
 mod init;

@@ -18,7 +18,7 @@ use crate::project::Project;
 use crate::resource::Resource;
 use crate::schema::{FluxMinor, Pinned};
 use crate::settings::{self, Cluster, DEFAULT_NAMESPACE, Install, Settings};
-use crate::tree::{self, CLUSTERS, Plan};
+use crate::tree::{self, Plan};
 
 /// A target, and what somebody should know about it beforehand.
 pub(super) struct Found {
@@ -72,7 +72,7 @@ pub(super) fn of(
     let remote = Remote::parse(&url.value)?;
     let root = project.root.canonicalize_utf8()?;
     let prefix = prefix(&root);
-    let own = prefix.join(CLUSTERS).join(name);
+    let own = prefix.join(&cluster.folder);
 
     let mut generated: Vec<File> = files
         .files
@@ -213,7 +213,7 @@ fn sync_path(cluster: &Cluster, own: &Utf8Path) -> anyhow::Result<Utf8PathBuf> {
             .components()
             .filter(|part| matches!(part, camino::Utf8Component::Normal(_)))
             .collect(),
-        None => Utf8Path::new(CLUSTERS).join(name),
+        None => own.to_owned(),
     };
     if own.starts_with(&path) {
         return Ok(path);
@@ -250,7 +250,7 @@ fn install_folder(
         if tree.files.contains_key(path.as_str()) {
             continue;
         }
-        let full = project.root.join(CLUSTERS).join(name).join(path);
+        let full = project.root.join(&cluster.folder).join(path);
         install.push(File {
             path: inner.into(),
             bytes: fs_err::read(full)?,

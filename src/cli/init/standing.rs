@@ -7,7 +7,8 @@ use crate::resolve::clusters::is_safe_name;
 use crate::resource::Resource;
 use crate::schema::FluxMinor;
 use crate::settings::flux::{COMPONENTS, DEFAULT_VERSION};
-use crate::tree::{self, CLUSTERS, Existing, File};
+use crate::settings::folder::{CLUSTERS, usual};
+use crate::tree::{self, Existing, File};
 
 /// What is known of the clusters.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ impl Standing {
                 ));
                 continue;
             }
-            let existing = tree::read(&snapshot, &name)?;
+            let existing = tree::read(&snapshot, &usual(&name))?;
             standing.look(name, &existing);
         }
         if standing.clusters.is_empty() {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::repository::Repository;
 use super::standing::{Cluster, Standing};
 use crate::settings::flux::{DEFAULT_COMPONENTS, DEFAULT_VERSION};
-use crate::tree::CLUSTERS;
+use crate::settings::folder::CLUSTERS;
 
 pub(super) fn text(repository: &Repository, standing: &Standing) -> String {
     let first = &standing.clusters[0];

@@ -290,6 +290,7 @@ mod tests {
     fn a_folder_reaches_the_generated_files_below_it() {
         let tree = |files: &[&str]| ClusterTree {
             name: String::new(),
+            folder: String::new(),
             files: files
                 .iter()
                 .map(|path| (Arc::from(*path), Arc::from("")))

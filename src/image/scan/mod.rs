@@ -11,12 +11,14 @@ use rayon::prelude::*;
 
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::files::Snapshot;
 use crate::link::{Graph, ResourceId};
 use crate::node::{Node, Value};
 use crate::project::Project;
 use crate::resource::{Identity, Resource};
+use crate::settings::folder::Folders;
 use crate::source::{Sources, Span};
-use crate::tree::{CLUSTERS, Documents};
+use crate::tree::Documents;
 use crate::yaml::ReadError;
 
 use super::marker::{self, Marker, Scalar, TOKEN, Target, markers};
@@ -101,9 +103,8 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
     let names = clusters.iter().map(|cluster| cluster.name.value.as_str());
     let positions: HashMap<&str, usize> = names.zip(0..).collect();
     let prefix = snapshot.folder();
-    let folder = |name: &str| snapshot.from_root(&format!("{CLUSTERS}/{name}"));
     let trees = tree.clusters.iter();
-    let generated = Generated::new(trees.map(|tree| (folder(&tree.name), tree)));
+    let generated = Generated::new(trees.map(|tree| (snapshot.from_root(&tree.folder), tree)));
     let mut looked_at = BTreeSet::new();
     let mut marked = Vec::new();
     // Most clusters have the same texts; each distinct one is searched once.
@@ -114,7 +115,7 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         for (path, text) in &cluster.files {
             let is_marked = are_marked.entry(text.as_ptr());
             if *is_marked.or_insert_with(|| text.contains(TOKEN)) {
-                marked.push((joined(&folder(&cluster.name), path), text, at));
+                marked.push((joined(&snapshot.from_root(&cluster.folder), path), text, at));
             }
         }
     }
@@ -134,13 +135,13 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         .collect();
     roots.push(prefix);
     let existing = existing
-        .iter()
-        .map(|(name, existing)| (folder(name), existing))
+        .values()
+        .map(|existing| (snapshot.from_root(&existing.folder), existing))
         .collect();
     let files = snapshot.files().as_ref();
     let own = own_files(files, root, &roots, &existing, &generated);
     let mut passed_over = Vec::new();
-    let own_resources = own_resources(graph, &own, prefix, sources);
+    let own_resources = own_resources(graph, &own, snapshot, sources);
     let own_marked: Vec<(&OwnFile, Option<Marking>)> = own
         .par_iter()
         .filter(|file| file.text.as_ref().is_none_or(|text| text.contains(TOKEN)))
@@ -249,8 +250,13 @@ fn tell_passed_over(paths: &[&str], diagnostics: &mut Diagnostics) {
 }
 
 /// Policies, repositories and automations in the user's own files.
-fn own_resources(graph: &Graph, own: &[OwnFile], prefix: &str, sources: &mut Sources) -> Vec<Own> {
-    let clusters = &graph.settings().clusters;
+fn own_resources(
+    graph: &Graph,
+    own: &[OwnFile],
+    snapshot: &Snapshot,
+    sources: &mut Sources,
+) -> Vec<Own> {
+    let folders = Folders::of(graph.settings(), snapshot);
     let mut found = Vec::new();
     for file in own {
         let Some(text) = file.text.as_ref().filter(|text| text.contains(GROUP)) else {
@@ -260,10 +266,7 @@ fn own_resources(graph: &Graph, own: &[OwnFile], prefix: &str, sources: &mut Sou
         let Ok(documents) = crate::yaml::read_all(text, id) else {
             continue;
         };
-        let cluster = clusters.iter().position(|cluster| {
-            let folder = format!("{CLUSTERS}/{}", cluster.name.value);
-            reach(&joined(prefix, &folder), &file.path)
-        });
+        let cluster = folders.around(&file.path);
         let resources = documents.into_iter().filter_map(|mut document| {
             // A table has no place of its own.
             document.span = document
