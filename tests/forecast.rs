@@ -34,6 +34,7 @@ fn foretell_with(
         head_files: Some(after),
         folders_changed: true,
         repository: ("flux-system", "flux-system"),
+        address: Some(("ssh://git@git.acme.example/acme/fleet", "main")),
         acknowledged,
     })
 }
@@ -141,6 +142,18 @@ impl Case {
     }
 }
 
+const CHARTS: &str = "chartRef: {kind: OCIRepository, name: charts}";
+const LOCAL: &str = "chart: {spec: {chart: ./charts/x, sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}}}";
+
+fn oci_charts(range: &str) -> String {
+    document(
+        "source.toolkit.fluxcd.io/v1",
+        "OCIRepository",
+        "web/charts",
+        &format!("{{url: 'oci://ghcr.io/acme/web', ref: {{semver: {range}}}}}"),
+    )
+}
+
 const BOTH: &[&str] = &["Deployment web/api", "Deployment web/web"];
 
 fn cases() -> Vec<Case> {
@@ -181,7 +194,7 @@ fn cases() -> Vec<Case> {
         case("kustomization-path-changed", remote("apps", "path: ./a"), remote("apps", "path: ./b"), (Destructive, Outcome::Prune), "may be deleted").affects(&[], 1),
         case("kustomization-cannot-be-built", apps(), ks("apps", "path: ./nowhere"), (Notice, Outcome::Stall), "there is no folder `nowhere`").affects(BOTH, 0),
         // https://fluxcd.io/flux/components/kustomize/kustomizations/#source-reference
-        case("kustomization-source-changed", apps(), remote("apps", "path: ./apps"), (Destructive, Outcome::Prune), "to OCIRepository `flux-system/far`").affects(BOTH, 0),
+        case("kustomization-source-changed", apps(), remote("apps", "path: ./apps"), (Destructive, Outcome::Prune), "may be deleted: its source goes from GitRepository `flux-system/flux-system` to OCIRepository `flux-system/far`").affects(BOTH, 1),
         // https://fluxcd.io/flux/components/kustomize/kustomizations/#target-namespace
         case("kustomization-target-namespace-changed", apps(), ks("apps", "path: ./apps, targetNamespace: shop"), (Destructive, Outcome::Recreate), "its `targetNamespace` is `shop` now").affects(BOTH, 0),
         case("kustomization-target-namespace-changed", remote("a", "targetNamespace: x"), remote("a", "targetNamespace: y"), (Destructive, Outcome::Recreate), "from `x` to `y`").affects(&[], 1),
@@ -231,6 +244,18 @@ fn cases() -> Vec<Case> {
         // https://fluxcd.io/flux/components/source/gitrepositories/#suspend
         case("source-suspended", [git("a", "url: 'https://x/y'"), ks("k", "").replace("name: flux-system}, ", "name: a}")].concat(), [git("a", "url: 'https://x/y', suspend: true"), ks("k", "").replace("name: flux-system}, ", "name: a}")].concat(), (Notice, Outcome::Stall), "get nothing new").affects(&["Kustomization flux-system/k"], 0),
         case("source-fetches-elsewhere", [git("a", "url: 'https://x/y'"), ks("k", "").replace("name: flux-system}, ", "name: a}")].concat(), [git("a", "url: 'https://x/z'"), ks("k", "").replace("name: flux-system}, ", "name: a}")].concat(), (Notice, Outcome::Prune), "`url` changed").affects(&["Kustomization flux-system/k"], 0),
+        case("chart-source-changed", [oci_charts("2.x"), hr("web/a", CHARTS), hr("web/b", CHARTS), hr("web/c", &format!("{CHARTS}, suspend: true"))].concat(), [oci_charts("3.x"), hr("web/a", CHARTS), hr("web/b", CHARTS), hr("web/c", &format!("{CHARTS}, suspend: true"))].concat(), (Notice, Outcome::Reconcile), "goes from `2.x` to `3.x`: 2 Helm releases are upgraded").affects(&["HelmRelease web/a", "HelmRelease web/b"], 0),
+        case("kustomization-content-not-known", remote("apps", "path: ./apps"), remote("apps", "path: ./apps"), (Info, Outcome::Reconcile), "files under `./apps` change here")
+            .after(&[("apps/web.yaml", WEB)]).affects(&[], 1),
+        case("helm-release-chart-files-changed", release(LOCAL), release(LOCAL), (Notice, Outcome::Reconcile), "`shop` is upgraded")
+            .files(&[("charts/x/Chart.yaml", "name: x\nversion: 1.0.0\n")]).after(&[("charts/x/Chart.yaml", "name: x\nversion: 1.1.0\n")]),
+        case("helm-release-chart-files-changed", release(LOCAL), release(LOCAL), (Notice, Outcome::Stall), "its version is still `1.0.0`")
+            .files(&[("charts/x/Chart.yaml", "name: x\nversion: 1.0.0\n")]).after(&[("charts/x/Chart.yaml", "name: x\nversion: 1.0.0\n"), ("charts/x/values.yaml", "a: 1\n")]),
+        // The name of a chart in this repository is in its `Chart.yaml`.
+        case("helm-release-chart-changed", release(LOCAL), release(&LOCAL.replace("/x", "/y")), (Destructive, Outcome::Recreate), "its chart goes from `x` to `y`")
+            .files(&[("charts/x/Chart.yaml", "name: x\n"), ("charts/y/Chart.yaml", "name: y\n")]).affects(&[], 1),
+        case("helm-release-chart-changed", release(LOCAL), release(LOCAL), (Destructive, Outcome::Recreate), "its chart goes from `x` to `y`")
+            .files(&[("charts/x/Chart.yaml", "name: x\n")]).after(&[("charts/x/Chart.yaml", "name: y\n")]).affects(&[], 1),
         // https://fluxcd.io/flux/components/kustomize/kustomizations/#dependencies
         case("depends-on-suspended", [apps(), ks("b", "path: ./x, dependsOn: [{name: apps}]"), ks("c", "path: ./x, dependsOn: [{name: b}]")].concat(), [ks("apps", "path: ./apps, suspend: true"), ks("b", "path: ./x, dependsOn: [{name: apps}]"), ks("c", "path: ./x, dependsOn: [{name: b}]")].concat(), (Notice, Outcome::Stall), "wait until it is resumed").affects(&["Kustomization flux-system/b", "Kustomization flux-system/c"], 0),
         case("depends-on-deleted", [apps(), ks("b", "path: ./x, dependsOn: [{name: apps}]")].concat(), ks("b", "path: ./x, dependsOn: [{name: apps}]"), (Notice, Outcome::Stall), "wait for ever").affects(&["Kustomization flux-system/b"], 0),
@@ -628,4 +653,342 @@ fn findings_that_differ_in_the_name_of_the_cluster_are_one() {
             ("staging".to_owned(), what("other")),
         ]
     );
+}
+
+/// What is foretold of objects, one line a finding: `destructive may: web/api`.
+fn lines(told: &Forecast) -> Vec<String> {
+    let objects = |finding: &Finding| {
+        let names = finding.affected.objects.iter();
+        names
+            .map(|it| it.name.clone())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let findings = told.findings.iter();
+    let named = findings.filter(|finding| !finding.affected.objects.is_empty());
+    named
+        .map(|finding| {
+            let may = if finding.uncertain { "may " } else { "" };
+            let rule = finding.rule.trim_start_matches("kustomization-");
+            format!(
+                "{} {may}{rule}: {}",
+                finding.severity.as_str(),
+                objects(finding)
+            )
+        })
+        .collect()
+}
+
+/// A child builds the new folder with its old spec as a rule, before its parent applies the new one.
+/// Seen on real controllers: with `prune = false` in the same change 7 of 7 deleted, with
+/// `suspend = true` 5 of 7; with another `path` and `prune = false` 12 of 12 kept.
+#[test]
+fn what_leaves_the_folder_in_the_change_of_the_spec_may_be_deleted_by_the_old_spec() {
+    let off = |spec: &str| ks("apps", spec).replace("prune: true, ", "prune: false, ");
+    let on = |spec: &str| ks("apps", spec);
+    let both: &[(&str, &str)] = &[
+        ("apps/web.yaml", WEB),
+        ("apps/api.yaml", API),
+        ("other/web.yaml", WEB),
+    ];
+    let one: &[(&str, &str)] = &[("apps/web.yaml", WEB), ("other/web.yaml", WEB)];
+    let moved: &[(&str, &str)] = &[
+        ("apps/web.yaml", WEB),
+        ("other/web.yaml", WEB),
+        ("other/api.yaml", API),
+    ];
+    let renamed: &[(&str, &str)] = &[("other/web.yaml", WEB), ("other/api.yaml", API)];
+    let apps = "path: ./apps";
+    let table: &[(&str, String, String, &[(&str, &str)], &[&str])] = &[
+        (
+            "pruned as ever",
+            on(apps),
+            on(apps),
+            one,
+            &["destructive objects-removed: api"],
+        ),
+        (
+            "prune off",
+            on(apps),
+            off(apps),
+            one,
+            &["destructive may objects-removed: api"],
+        ),
+        (
+            "prune on",
+            off(apps),
+            on(apps),
+            one,
+            &["destructive may objects-removed: api"],
+        ),
+        (
+            "prune stays off",
+            off(apps),
+            off(apps),
+            one,
+            &["notice objects-orphaned: api"],
+        ),
+        (
+            "suspended",
+            on(apps),
+            on("path: ./apps, suspend: true"),
+            one,
+            &["destructive may objects-removed: api"],
+        ),
+        (
+            "suspended before",
+            on("path: ./apps, suspend: true"),
+            on("path: ./apps, suspend: true"),
+            one,
+            &[],
+        ),
+        (
+            "resumed",
+            on("path: ./apps, suspend: true"),
+            on(apps),
+            one,
+            &["destructive may objects-removed: api"],
+        ),
+        (
+            "path and prune off",
+            on(apps),
+            off("path: ./other"),
+            both,
+            &["notice objects-orphaned: api"],
+        ),
+        (
+            "path, prune off and removed",
+            on(apps),
+            off("path: ./other"),
+            one,
+            &["destructive may objects-removed: api"],
+        ),
+        (
+            "path and moved",
+            on(apps),
+            on("path: ./other"),
+            moved,
+            &["destructive may path-changed: api"],
+        ),
+        (
+            "path and the whole folder renamed",
+            on(apps),
+            on("path: ./other"),
+            renamed,
+            &[],
+        ),
+        (
+            "namespace and prune off",
+            on(apps),
+            off("path: ./apps, targetNamespace: shop"),
+            both,
+            &[
+                "notice objects-orphaned: api web",
+                "info applies-more: api web",
+            ],
+        ),
+        (
+            "namespace and removed",
+            on(apps),
+            on("path: ./apps, targetNamespace: shop"),
+            one,
+            &[
+                "destructive objects-removed: api",
+                "destructive target-namespace-changed: web",
+                "info applies-more: web",
+            ],
+        ),
+        (
+            "path that is not there and removed",
+            on(apps),
+            on("path: ./nowhere"),
+            one,
+            &[
+                "destructive may objects-removed: api",
+                "notice cannot-be-built: api web",
+            ],
+        ),
+        (
+            "to another cluster and removed",
+            on(apps),
+            on("path: ./apps, kubeConfig: {secretRef: {name: far}}"),
+            one,
+            &[
+                "destructive may objects-removed: api",
+                "notice target-cluster-changed: api web",
+            ],
+        ),
+        (
+            "deleted with Orphan and removed",
+            on("path: ./apps, deletionPolicy: Orphan"),
+            String::new(),
+            one,
+            &[
+                "destructive may objects-removed: api",
+                "notice deleted-orphans: api web",
+            ],
+        ),
+        (
+            "deleted without prune and removed",
+            off(apps),
+            String::new(),
+            one,
+            &["notice deleted-orphans: api web"],
+        ),
+        (
+            "deleted with Orphan and its folder",
+            on("path: ./apps, deletionPolicy: Orphan"),
+            String::new(),
+            renamed,
+            &["notice deleted-orphans: api web"],
+        ),
+        (
+            "deletion policy and removed",
+            on(apps),
+            on("path: ./apps, deletionPolicy: Orphan"),
+            one,
+            &["destructive objects-removed: api"],
+        ),
+        (
+            "force, wait, retry and removed",
+            on(apps),
+            on("path: ./apps, wait: true, retryInterval: 1m"),
+            one,
+            &["destructive objects-removed: api"],
+        ),
+        (
+            "renamed with Orphan and removed",
+            on("path: ./apps, deletionPolicy: Orphan"),
+            ks("applications", "path: ./apps"),
+            one,
+            &[
+                "destructive may objects-removed: api",
+                "info renamed-adopts: api web",
+            ],
+        ),
+        (
+            "substituted names",
+            on("path: ./named, postBuild: {substitute: {a: x}}"),
+            on("path: ./named, postBuild: {substitute: {a: y}}"),
+            both,
+            &["destructive objects-removed: x", "info applies-more: y"],
+        ),
+    ];
+    for (what, base, head, after, expected) in table {
+        let named = (
+            "named/a.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"${a}\", namespace: web}\n",
+        );
+        let with = |all: &[(&'static str, &'static str)]| files(&[all, &[named]].concat());
+        let told = foretell(
+            &side("c", base),
+            &side("c", head),
+            &with(both),
+            &with(after),
+        );
+        let mut found = lines(&told);
+        found.retain(|line| !line.contains("prune-turned"));
+        assert_eq!(found, *expected, "{what}: {:#?}", told.findings);
+    }
+}
+
+/// What `nested` applies from its folder: a Kustomization and its objects.
+#[test]
+fn what_changes_in_a_folder_of_kustomizations_is_foretold_of_them() {
+    let inner = |name: &str, spec: &str| ks(name, spec);
+    let before = inner("inner", "path: ./apps");
+    let cases: &[(&str, String, &[&str])] = &[
+        (
+            "its path",
+            inner("inner", "path: ./other"),
+            &["destructive path-changed: api"],
+        ),
+        (
+            "its prune",
+            inner("inner", "path: ./other").replace("prune: true", "prune: false"),
+            &["notice objects-orphaned: api"],
+        ),
+        (
+            "its name",
+            inner("inner2", "path: ./apps"),
+            &[
+                "destructive objects-removed: api web inner",
+                "info applies-more: inner2",
+            ],
+        ),
+        (
+            "suspended",
+            inner("inner", "path: ./apps, suspend: true"),
+            &[],
+        ),
+    ];
+    let outer = side("c", &ks("outer", "path: ./outer"));
+    for (what, after, expected) in cases {
+        let all = |text: &str| -> MemoryFiles {
+            let others = [
+                ("apps/web.yaml", WEB),
+                ("apps/api.yaml", API),
+                ("other/web.yaml", WEB),
+            ];
+            others
+                .into_iter()
+                .chain([("outer/inner.yaml", text)])
+                .collect()
+        };
+        let told = foretell(&outer, &outer, &all(&before), &all(after));
+        assert_eq!(lines(&told), *expected, "{what}: {:#?}", told.findings);
+    }
+}
+
+/// Whether an object survives depends on who comes first, unless one waits for the other.
+#[test]
+fn an_object_that_moves_is_kept_only_where_the_new_owner_is_known_to_come_first() {
+    let text = |a: &str, b: &str| {
+        [
+            ks("a", &format!("path: ./a{a}")),
+            ks("b", &format!("path: ./b{b}")),
+        ]
+        .concat()
+    };
+    let before = files(&[
+        ("a/shop.yaml", SHOP),
+        ("a/web.yaml", WEB),
+        ("b/api.yaml", API),
+    ]);
+    let after = files(&[
+        ("a/web.yaml", WEB),
+        ("b/api.yaml", API),
+        ("b/shop.yaml", SHOP),
+    ]);
+    let moves = "object-moves-between-kustomizations: shop";
+    for (a, b, expected) in [
+        ("", "", format!("destructive may {moves}")),
+        (", dependsOn: [{name: b}]", "", format!("notice {moves}")),
+        (
+            "",
+            ", dependsOn: [{name: a}]",
+            format!("destructive {moves}"),
+        ),
+    ] {
+        let both = side("c", &text(a, b));
+        let told = foretell(&both, &both, &before, &after);
+        assert_eq!(lines(&told)[0], expected, "{a} {b}: {:#?}", told.findings);
+    }
+    // Into the TOML file, and out of it.
+    let apps = || ks("a", "path: ./a");
+    let left = files(&[("a/web.yaml", WEB)]);
+    let told = foretell(
+        &side("c", &apps()),
+        &side("c", &[&apps(), SHOP].concat()),
+        &before,
+        &left,
+    );
+    assert_eq!(lines(&told), [format!("destructive may {moves}")]);
+    let told = foretell(
+        &side("c", &[&apps(), SHOP].concat()),
+        &side("c", &apps()),
+        &left,
+        &before,
+    );
+    assert_eq!(lines(&told)[0], format!("destructive may {moves}"));
 }

@@ -34,7 +34,7 @@ pub fn field_changes(old: &Resource, new: &Resource) -> Vec<FieldChange> {
 }
 
 /// Whether there is a change to show at all.
-pub(super) fn differ(old: &Resource, new: &Resource) -> bool {
+pub(crate) fn differ(old: &Resource, new: &Resource) -> bool {
     let mut walk = Walk {
         owner: &new.identity,
         stops_early: true,

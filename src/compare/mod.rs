@@ -13,6 +13,7 @@ pub mod report;
 mod side;
 mod text;
 
+pub(crate) use fields::differ;
 pub use fields::field_changes;
 pub(crate) use group::replaced;
 pub use group::{changes, summaries};

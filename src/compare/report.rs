@@ -269,6 +269,9 @@ pub struct Finding {
     /// Whether it makes the run exit 1.
     #[serde(default)]
     pub denied: bool,
+    /// It may happen or not: an order that nobody guarantees decides, or what is not known here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncertain: bool,
     /// The page that the rule comes from.
     pub docs: String,
     /// The changes that cause it, by their ids.
@@ -670,6 +673,7 @@ mod tests {
             affected: Affected::unknown("the path is in another repository"),
             acknowledged: None,
             denied: false,
+            uncertain: false,
             docs: "https://fluxcd.io/flux/components/kustomize/kustomizations/#prune".to_owned(),
             changes: Vec::new(),
             place: None,

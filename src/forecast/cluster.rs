@@ -84,7 +84,7 @@ fn object_deleted(view: &View<'_>, found: &mut Found<'_>) {
         // Those have rules of their own; of sources only the users matter.
         let has_own_rule = matches!(identity.group.as_str(), KUSTOMIZE | HELM | SOURCE)
             || identity.group == "source.extensions.fluxcd.io";
-        if has_own_rule || view.stays(old).is_some() {
+        if has_own_rule || view.stays(old).is_some() || view.moved_to(identity).is_some() {
             continue;
         }
         let (kind, name) = (identity.kind.as_str(), &identity.name);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::found::{Found, Told};
-use super::kustomization_spec::items;
+use super::kustomization_spec::{SourceRef, items};
 use super::rule::{Rule, told_elsewhere};
 use super::view::{HELM, KUSTOMIZE, Time, View, flag, text};
 use crate::compare::report::{Affected, Object, Outcome, Severity};
@@ -29,16 +29,18 @@ pub(super) static GONE: Rule = Rule::new(
 
 fn check(view: &View<'_>, found: &mut Found<'_>) {
     for (group, kind) in [(KUSTOMIZE, "Kustomization"), (HELM, "HelmRelease")] {
+        let page = match kind {
+            "HelmRelease" => "https://fluxcd.io/flux/components/helm/helmreleases/#dependencies",
+            _ => DEPENDENCIES,
+        };
         let after = dependents(view, Time::After, group, kind);
         if after.is_empty() {
             continue;
         }
         let before = dependents(view, Time::Before, group, kind);
         for (dependency, direct) in &after {
-            let new = view.side(Time::After).and_then(|side| side.get(dependency));
-            let old = view
-                .side(Time::Before)
-                .and_then(|side| side.get(dependency));
+            let new = view.get(Time::After, dependency);
+            let old = view.get(Time::Before, dependency);
             let suspended = |entry: Option<&crate::compare::Entry>| {
                 entry.is_some_and(|entry| flag(entry.get(&["spec", "suspend"])))
             };
@@ -56,6 +58,7 @@ fn check(view: &View<'_>, found: &mut Found<'_>) {
                     format!("those that depend on `{name}` wait until it is resumed"),
                 )
                 .note("what they applied stays as it is, and nothing new is applied")
+                .docs(page)
                 .affects(waiting());
                 found.push(&SUSPENDED, view, old, new, told);
             }
@@ -67,6 +70,7 @@ fn check(view: &View<'_>, found: &mut Found<'_>) {
                     format!("those that depend on `{name}` wait for ever: it is deleted"),
                 )
                 .help(format!("remove `{name}` from their `dependsOn`"))
+                .docs(page)
                 .affects(waiting());
                 found.push(&GONE, view, old, None, told);
             }
@@ -118,4 +122,26 @@ fn all_dependents(dependents: &Dependents, dependency: &Identity) -> BTreeSet<Id
         }
     }
     all
+}
+
+/// Whether a Kustomization builds a new revision only after another has applied it, before and
+/// after the change: it depends on it, maybe through others, and all have one source.
+///
+/// Source: <https://fluxcd.io/flux/components/kustomize/kustomizations/#dependencies>
+pub(super) fn waits_for(view: &View<'_>, one: &Identity, other: &Identity) -> bool {
+    [Time::Before, Time::After].into_iter().all(|time| {
+        let mut dependents = dependents(view, time, KUSTOMIZE, "Kustomization");
+        // With another source, ready does not mean that the new revision is applied.
+        for (dependency, waiting) in &mut dependents {
+            let source = source_of(view, time, dependency);
+            waiting.retain(|it| source.is_some() && source_of(view, time, it) == source);
+        }
+        all_dependents(&dependents, other).contains(one)
+    })
+}
+
+fn source_of<'v>(view: &'v View<'_>, time: Time, identity: &Identity) -> Option<SourceRef<'v>> {
+    let entry = view.get(time, identity)?;
+    let own = entry.identity().namespace.as_str();
+    SourceRef::of(entry.get(&["spec", "sourceRef"]), own)
 }

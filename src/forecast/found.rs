@@ -26,6 +26,9 @@ pub(super) struct Told {
     pub(super) notes: Vec<String>,
     pub(super) help: Vec<String>,
     pub(super) affected: Affected,
+    pub(super) uncertain: bool,
+    /// Where the page is not the rule's.
+    pub(super) docs: Option<&'static str>,
 }
 
 impl Told {
@@ -37,7 +40,24 @@ impl Told {
             notes: Vec::new(),
             help: Vec::new(),
             affected: Affected::default(),
+            uncertain: false,
+            docs: None,
         }
+    }
+
+    /// It may happen or not.
+    pub(super) fn uncertain(self) -> Self {
+        self.uncertain_if(true)
+    }
+
+    pub(super) fn uncertain_if(mut self, uncertain: bool) -> Self {
+        self.uncertain = uncertain;
+        self
+    }
+
+    pub(super) fn docs(mut self, page: &'static str) -> Self {
+        self.docs = Some(page);
+        self
     }
 
     pub(super) fn note(mut self, note: impl Into<String>) -> Self {
@@ -120,7 +140,8 @@ impl<'a> Found<'a> {
             affected: told.affected,
             acknowledged,
             denied: false,
-            docs: rule.docs.to_owned(),
+            uncertain: told.uncertain,
+            docs: told.docs.unwrap_or(rule.docs).to_owned(),
             changes: Vec::new(),
             place: None,
         };

@@ -1,5 +1,7 @@
 //! A HelmRelease whose release goes, moves, or is made anew.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::found::{Found, Told};
 use super::helm_spec::{ChartName, HelmReleaseSpec, Release};
 use super::owners::distinct_names;
@@ -7,6 +9,7 @@ use super::rule::{Rule, told_elsewhere};
 use super::view::{HELM, Time, View};
 use crate::compare::Entry;
 use crate::compare::report::{Affected, Object, Outcome, Severity};
+use crate::resource::Identity;
 
 const UNINSTALL: &str =
     "https://fluxcd.io/flux/components/helm/helmreleases/#uninstall-configuration";
@@ -43,7 +46,7 @@ pub(super) static ADOPTED: Rule = Rule::new(
 /// Release name, target namespace and storage namespace make a release the one it is.
 pub(super) static MOVED: Rule = Rule::new(
     "helm-release-target-changed",
-    "with another release name, target or storage namespace the release is uninstalled and installed anew",
+    "with another release name, target or storage namespace another release is installed",
     TARGET,
     moved,
 );
@@ -57,7 +60,7 @@ pub(super) static CHART_IN_PLACE: Rule = Rule::new(
 .since("2.9");
 pub(super) static CHART: Rule = Rule::new(
     "helm-release-chart-changed",
-    "another chart name uninstalls the release and installs it anew",
+    "another chart name uninstalls the release and installs it again",
     "https://fluxcd.io/flux/components/helm/helmreleases/#upgrade-configuration",
     told_elsewhere,
 );
@@ -86,9 +89,9 @@ fn deleted(view: &View<'_>, found: &mut Found<'_>) {
                 Severity::Notice,
                 Outcome::Orphan,
                 format!(
-                    "`{}` is deleted and {} stays installed, with nobody to look after it: it is suspended",
+                    "`{}` is deleted and {} stays installed, without an owner: it is suspended",
                     old.identity().name,
-                    shown(&release)
+                    release
                 ),
             )
             .affects(installed(&release));
@@ -98,7 +101,7 @@ fn deleted(view: &View<'_>, found: &mut Found<'_>) {
         let told = Told::new(
             Severity::Destructive,
             Outcome::Uninstall,
-            format!("`{}` is deleted and uninstalls {}", old.identity().name, shown(&release)),
+            format!("`{}` is deleted and uninstalls {}", old.identity().name, release),
         )
         .affects(installed(&release))
         .help(format!(
@@ -116,7 +119,7 @@ fn deleted(view: &View<'_>, found: &mut Found<'_>) {
 }
 
 fn uninstall_notes(mut told: Told, spec: &HelmReleaseSpec<'_>) -> Told {
-    told = told.note("what stands in the chart's `crds` folder stays");
+    told = told.note("CustomResourceDefinitions from the chart's `crds` folder stay");
     if spec.keeps_history() {
         told = told.note("Helm's records of it stay: `uninstall.keepHistory`");
     }
@@ -149,16 +152,15 @@ fn renamed(view: &View<'_>, found: &mut Found<'_>) {
                     Outcome::Adopt,
                     format!(
                         "`{from}` is renamed to `{to}`, which takes over {}: `{from}` is suspended and uninstalls nothing",
-                        shown(&was)
+                        was
                     ),
                 ),
                 (None, false) => (
                     Severity::Notice,
                     Outcome::Orphan,
                     format!(
-                        "`{from}` is renamed to `{to}`, which installs {}; {} stays installed, with nobody to look after it",
-                        shown(&is),
-                        shown(&was)
+                        "`{from}` is renamed to `{to}`, which installs {}; {} stays installed, without an owner",
+                        is, was
                     ),
                 ),
             };
@@ -169,13 +171,12 @@ fn renamed(view: &View<'_>, found: &mut Found<'_>) {
         let message = if same {
             format!(
                 "`{from}` is renamed to `{to}`: the old one uninstalls {} while the new one takes it over, and the new one installs it again",
-                shown(&was)
+                was
             )
         } else {
             format!(
                 "`{from}` is renamed to `{to}`: {} is uninstalled and {} installed",
-                shown(&was),
-                shown(&is)
+                was, is
             )
         };
         let told = Told::new(Severity::Destructive, Outcome::Recreate, message)
@@ -194,7 +195,7 @@ fn renamed(view: &View<'_>, found: &mut Found<'_>) {
 }
 
 fn moved(view: &View<'_>, found: &mut Found<'_>) {
-    for (old, new) in view.changed(HELM, "HelmRelease") {
+    for (old, new) in view.kept(HELM, "HelmRelease") {
         let (before, after) = (
             HelmReleaseSpec::of(&old.resource),
             HelmReleaseSpec::of(&new.resource),
@@ -216,25 +217,37 @@ fn moved(view: &View<'_>, found: &mut Found<'_>) {
             chart(view, found, (old, &before), (new, &after));
             continue;
         }
-        let told = Told::new(
-            Severity::Destructive,
-            Outcome::Recreate,
-            format!(
-                "{} is uninstalled and {} installed: {}",
-                shown(&was),
-                shown(&is),
-                changes.join(", ")
+        let changes = changes.join(", ");
+        let told = match was.namespace == is.namespace {
+            true => Told::new(
+                Severity::Destructive,
+                Outcome::Recreate,
+                format!("{was} is uninstalled and {is} is installed: {changes}"),
             ),
-        )
-        .affects(installed(&was));
-        found.push(
-            &MOVED,
-            view,
-            Some(old),
-            Some(new),
-            uninstall_notes(told, &after),
-        );
+            false => left_behind(&before, &was, &is, &changes),
+        };
+        let told = uninstall_notes(told.affects(installed(&was)), &after);
+        found.push(&MOVED, view, Some(old), Some(new), told);
     }
+}
+
+/// The controller uninstalls the old release with its client set to the new target namespace. Objects whose
+/// template sets no namespace are looked for there, and those in the old one are not found.
+fn left_behind(spec: &HelmReleaseSpec<'_>, was: &Release, is: &Release, changes: &str) -> Told {
+    let (name, namespace) = (&spec.identity.name, &was.namespace);
+    Told::new(
+        Severity::Destructive,
+        Outcome::Recreate,
+        format!(
+            "{is} is installed and the record of {was} is deleted, but not all of its objects: {changes}"
+        ),
+    )
+    .note(format!(
+        "objects whose template sets no `metadata.namespace` stay in namespace `{namespace}` without an owner; the others are deleted"
+    ))
+    .help(format!(
+        "to uninstall it completely, give the HelmRelease another name than `{name}` in the same change; else delete what stays in `{namespace}` by hand"
+    ))
 }
 
 fn chart(
@@ -266,7 +279,7 @@ fn chart(
                 Outcome::Recreate,
                 format!(
                     "{} is uninstalled and installed again: its chart goes from `{was}` to `{is}`",
-                    shown(&release)
+                    release
                 ),
             )
             .affects(installed(&release));
@@ -288,7 +301,7 @@ fn chart(
             let told = Told::new(
                 Severity::Notice,
                 Outcome::Recreate,
-                format!("`{name}` takes its chart from elsewhere: if the chart itself has another name, {} is uninstalled and installed again", shown(&release)),
+                format!("`{name}` takes its chart from elsewhere: if the chart itself has another name, {} is uninstalled and installed again", release),
             )
             .affects(installed(&release));
             found.push(&CHART_UNKNOWN, view, Some(old), Some(new), told);
@@ -296,55 +309,56 @@ fn chart(
     }
 }
 
+/// Each release that several HelmReleases manage, once, if one of them changes.
 fn shared(view: &View<'_>, found: &mut Found<'_>) {
-    let touched: Vec<_> = view
+    let touched: BTreeSet<&Identity> = view
         .changes
         .created
         .iter()
-        .copied()
-        .chain(view.changes.changed.iter().map(|(_, new)| *new))
-        .chain(view.changes.renamed.iter().map(|(_, new)| *new))
-        .filter(|entry| entry.identity().group == HELM && entry.identity().kind == "HelmRelease")
+        .chain(view.changes.renamed.iter().map(|(_, new)| new))
+        .map(|entry| entry.identity())
+        .chain(view.all_changed().iter().map(|(_, new)| new.identity()))
+        .filter(|identity| identity.group == HELM)
         .collect();
     if touched.is_empty() {
         return;
     }
-    let all: Vec<_> = view
-        .all(Time::After, HELM, "HelmRelease")
-        .map(|entry| (entry, HelmReleaseSpec::of(&entry.resource).release()))
-        .filter(|(entry, _)| entry.get(&["spec", "kubeConfig"]).is_none())
-        .collect();
-    for entry in touched {
-        let release = HelmReleaseSpec::of(&entry.resource).release();
-        for (other, taken) in &all {
-            let is_same = taken.name == release.name && taken.storage == release.storage;
-            if !is_same || other.identity() == entry.identity() {
-                continue;
-            }
-            let told = Told::new(
-                Severity::Notice,
-                Outcome::Adopt,
-                format!(
-                    "`{}` and `{}` are both {}: each upgrades it to its own chart and values in turn",
-                    entry.identity().name,
-                    other.identity().name,
-                    shown(&release)
-                ),
-            )
-            .affects(Affected::known([Object::from(other.identity())]))
-            .help("give one of them a `releaseName` of its own");
-            found.push(&SHARED, view, None, Some(entry), told);
+    let mut by_release: BTreeMap<(String, String), Vec<&Entry>> = BTreeMap::new();
+    for entry in view.all(Time::After, HELM, "HelmRelease") {
+        if entry.get(&["spec", "kubeConfig"]).is_none() {
+            let release = HelmReleaseSpec::of(&entry.resource).release();
+            let key = (release.storage, release.name);
+            by_release.entry(key).or_default().push(entry);
         }
     }
-}
-
-fn shown(release: &Release) -> String {
-    let place = if release.storage == release.namespace {
-        format!("`{}`", release.namespace)
-    } else {
-        format!("`{}`, recorded in `{}`", release.namespace, release.storage)
-    };
-    format!("release `{}` in namespace {place}", release.name)
+    for entries in by_release.values().filter(|entries| entries.len() > 1) {
+        let is_touched = |entry: &&&Entry| touched.contains(entry.identity());
+        let Some(subject) = entries.iter().find(is_touched) else {
+            continue;
+        };
+        let others: Vec<_> = entries
+            .iter()
+            .map(|entry| entry.identity())
+            .filter(|identity| *identity != subject.identity())
+            .collect();
+        let names: Vec<_> = entries
+            .iter()
+            .map(|entry| format!("`{}`", entry.identity().name))
+            .collect();
+        let told = Told::new(
+            Severity::Notice,
+            Outcome::Adopt,
+            format!(
+                "{} are {} {}: each upgrades it in turn to its own chart and values",
+                names.join(" and "),
+                if names.len() == 2 { "both" } else { "all" },
+                HelmReleaseSpec::of(&subject.resource).release()
+            ),
+        )
+        .affects(Affected::known(others.into_iter().map(Object::from)))
+        .help("give each of them its own `releaseName`");
+        found.push(&SHARED, view, None, Some(subject), told);
+    }
 }
 
 fn installed(release: &Release) -> Affected {

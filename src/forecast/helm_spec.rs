@@ -27,6 +27,20 @@ pub(super) struct Release {
     pub(super) storage: String,
 }
 
+impl std::fmt::Display for Release {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "release `{}` in namespace `{}`",
+            self.name, self.namespace
+        )?;
+        if self.storage != self.namespace {
+            write!(f, ", recorded in `{}`,", self.storage)?;
+        }
+        Ok(())
+    }
+}
+
 /// The name in the chart's own metadata, as far as it is known here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ChartName {
@@ -114,6 +128,15 @@ impl<'a> HelmReleaseSpec<'a> {
         }
         let chart = self.text(&["spec", "chart", "spec", "chart"]);
         let kind = self.text(&["spec", "chart", "spec", "sourceRef", "kind"]);
+        let source = SourceRef::of(
+            self.resource.get(&["spec", "chart", "spec", "sourceRef"]),
+            own,
+        );
+        if let (Some(source), Some(chart)) = (source, chart)
+            && let Some(chart) = view.chart(time, &source, chart)
+        {
+            return ChartName::Known(chart.name);
+        }
         let unknown = format!("chart `{}`", chart.unwrap_or_default());
         in_source(kind, chart, unknown)
     }

@@ -1,8 +1,10 @@
 //! A Kustomization that is deleted or has another name: its finalizer deletes what it applied.
 
+use super::contents::FOLDER;
+use super::fates::{Builds, Fate};
 use super::found::{Found, Told};
 use super::kustomization_spec::{DeletionPolicy, KustomizationSpec};
-use super::objects::{Lost, lost};
+use super::objects::{Lost, lost, lost_with};
 use super::owners;
 use super::rule::{Rule, told_elsewhere};
 use super::view::{KUSTOMIZE, Time, View, text};
@@ -60,14 +62,15 @@ fn deleted(view: &View<'_>, found: &mut Found<'_>) {
             let told = Told::new(
                 Severity::Notice,
                 Outcome::Orphan,
-                format!("`{name}` is deleted and what it applied stays, with nobody to look after it: {why}"),
+                format!("`{name}` is deleted and what it applied stays in the cluster without an owner: {why}"),
             )
             .affects(everything(&before.objects, &before.unknown));
             found.push(&ORPHANED, view, Some(old), None, told);
+            tell_removed_first(view, found, &spec, (old, None));
             continue;
         }
-        let lost = lost(view, old.identity(), &before, None);
-        owners::tell_moved(view, found, old, None, &lost);
+        let lost = lost_with(view, old.identity(), &before);
+        owners::tell_moved(view, found, old.identity(), (Some(old), None), &lost);
         if !lost.contested.is_empty() && lost.is_nothing() {
             continue;
         }
@@ -147,15 +150,16 @@ fn renamed(view: &View<'_>, found: &mut Found<'_>) {
             )
             .affects(everything(&before.objects, &before.unknown));
             found.push(&RENAMED_SAFELY, view, Some(old), Some(new), told);
+            tell_removed_first(view, found, &spec, (old, Some(new)));
             continue;
         }
-        let mut all = lost(view, old.identity(), &before, None);
+        let mut all = lost_with(view, old.identity(), &before);
         // What the new one applies is what the rename is about, not a dispute with a third.
         let (own, others): (Vec<_>, Vec<_>) = std::mem::take(&mut all.contested)
             .into_iter()
             .partition(|(_, owner)| owner == new.identity());
         all.contested = others;
-        owners::tell_moved(view, found, old, Some(new), &all);
+        owners::tell_moved(view, found, old.identity(), (Some(old), Some(new)), &all);
         all.deleted
             .objects
             .extend(own.iter().map(|(identity, _)| Object::from(identity)));
@@ -175,6 +179,43 @@ fn renamed(view: &View<'_>, found: &mut Found<'_>) {
         told.notes = all.notes();
         found.push(&RENAMED, view, Some(old), Some(new), told);
     }
+}
+
+/// One that goes without deleting anything may build the new folder before it goes, and prune then.
+fn tell_removed_first(
+    view: &View<'_>,
+    found: &mut Found<'_>,
+    spec: &KustomizationSpec<'_>,
+    (old, new): (&Entry, Option<&Entry>),
+) {
+    let name = &old.identity().name;
+    let builds = Builds::of_last(view, spec);
+    let mut fates = builds.fates();
+    let removed = fates.remove(&Fate::RemovedBeforeSpec).unwrap_or_default();
+    let mut lost = lost(view, old.identity(), removed, []);
+    // What goes on under the new name is applied again.
+    let successor = new.map(Entry::identity);
+    let (again, others): (Vec<_>, Vec<_>) = std::mem::take(&mut lost.contested)
+        .into_iter()
+        .partition(|(_, owner)| Some(owner) == successor);
+    lost.contested = others;
+    owners::tell_moved(view, found, old.identity(), (Some(old), new), &lost);
+    let again = again.iter().map(|(identity, _)| Object::from(identity));
+    lost.deleted.objects.extend(again);
+    lost.deleted.objects.sort();
+    if lost.is_nothing() {
+        return;
+    }
+    let mut told = Told::new(
+        Severity::Destructive,
+        Outcome::Prune,
+        format!("objects of `{name}` may be deleted: they are gone from its folder, and it prunes them unless it is deleted first"),
+    )
+    .affects(lost.deleted.clone())
+    .uncertain()
+    .help("to keep them, remove them from the folder in a later change");
+    told.notes = lost.notes();
+    found.push(&FOLDER, view, Some(old), new, told);
 }
 
 pub(super) fn everything<'a, T>(

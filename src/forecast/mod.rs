@@ -6,6 +6,7 @@
 mod cluster;
 mod contents;
 mod dependencies;
+mod fates;
 mod found;
 mod helm_release;
 mod helm_spec;
@@ -14,6 +15,7 @@ pub(crate) mod kustomization_spec;
 mod objects;
 mod owners;
 mod plan;
+mod repository;
 mod rule;
 mod sources;
 mod switches;
@@ -48,6 +50,8 @@ pub struct Input<'a> {
     pub folders_changed: bool,
     /// Namespace and name of the GitRepository that is this repository.
     pub repository: (&'a str, &'a str),
+    /// Its address and branch, to know it under other names.
+    pub address: Option<(&'a str, &'a str)>,
     /// `diff.acknowledge`: `Kind/namespace/name` of a resource that is gone from the TOML, and why.
     pub acknowledged: &'a BTreeMap<String, String>,
 }
@@ -74,6 +78,7 @@ pub struct Unneeded {
 
 /// Runs all rules over all clusters.
 pub fn forecast(input: &Input<'_>) -> Forecast {
+    let repository = repository::Repository::new(input.base_files, input.head_files);
     let base = input.base_files.map(Resolver::new);
     let head = input.head_files.map(Resolver::new);
     let mut ids: BTreeMap<&str, BTreeMap<&Object, &str>> = BTreeMap::new();
@@ -90,7 +95,13 @@ pub fn forecast(input: &Input<'_>) -> Forecast {
         if changes.is_empty() && !input.folders_changed {
             continue;
         }
-        let view = view::View::new(name, changes, input, base.as_ref(), head.as_ref());
+        let view = view::View::new(
+            name,
+            changes,
+            input,
+            &repository,
+            [base.as_ref(), head.as_ref()],
+        );
         for rule in RULES {
             if view.is_abandoned() && !rule.holds_without_folder {
                 continue;

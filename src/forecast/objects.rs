@@ -21,6 +21,8 @@ pub(super) struct Lost {
     pub(super) contested: Vec<(Identity, Identity)>,
     /// Passed over by garbage collection.
     pub(super) kept: Vec<Identity>,
+    /// What the HelmReleases among them do with their releases.
+    releases: Vec<String>,
 }
 
 impl Lost {
@@ -59,6 +61,7 @@ impl Lost {
                 notes.push(format!("{kind} {} {consequence}", names.join(", ")));
             }
         }
+        notes.extend(self.releases.iter().cloned());
         if !self.kept.is_empty() {
             let names: Vec<_> = self.kept.iter().map(|it| format!("`{it}`")).collect();
             notes.push(format!(
@@ -71,90 +74,101 @@ impl Lost {
     }
 }
 
-/// What goes when `owner` no longer applies what was in `before` and is not in `after`.
-pub(super) fn lost(
+/// What goes when `owner` lets go of these objects; `unknown`: why there may be more of them.
+pub(super) fn lost<'o>(
     view: &View<'_>,
     owner: &Identity,
-    before: &Contents,
-    after: Option<&Contents>,
+    gone: impl IntoIterator<Item = (&'o Identity, &'o Built)>,
+    unknown: impl IntoIterator<Item = String>,
 ) -> Lost {
     let mut lost = Lost::default();
-    let mut objects = BTreeSet::new();
-    let mut unknown: BTreeSet<String> = before
-        .unknown
-        .iter()
-        .chain(&before.broken)
-        .filter(|reason| after.is_none_or(|after| !after.unknown.contains(*reason)))
-        .cloned()
-        .collect();
-    for (identity, built) in &before.objects {
-        if after.is_some_and(|after| after.objects.contains_key(identity)) {
-            continue;
-        }
+    let mut gone_with = Gone {
+        view,
+        objects: BTreeSet::new(),
+        unknown: unknown.into_iter().collect(),
+        releases: Vec::new(),
+    };
+    for (identity, built) in gone {
         if built.prune_disabled {
             lost.kept.push(identity.clone());
             continue;
         }
-        let others = view.owners(Time::After).get(identity);
-        if let Some(other) = others.into_iter().flatten().find(|other| *other != owner) {
-            lost.contested.push((identity.clone(), other.clone()));
+        if let Some(other) = view.other_owner(Time::After, identity, owner) {
+            lost.contested.push((identity.clone(), other));
             continue;
         }
-        delete(view, identity, built, &mut objects, &mut unknown, 0);
+        gone_with.delete(identity, built, 0);
     }
+    lost.releases = gone_with.releases;
     lost.deleted = Affected {
-        objects: objects.into_iter().collect(),
-        unknown: unknown.into_iter().collect(),
+        objects: gone_with.objects.into_iter().collect(),
+        unknown: gone_with.unknown.into_iter().collect(),
     };
     lost
 }
 
-/// An object goes, and with it what its own controller deletes.
-fn delete(
-    view: &View<'_>,
-    identity: &Identity,
-    built: &Built,
-    objects: &mut BTreeSet<Object>,
-    unknown: &mut BTreeSet<String>,
-    depth: usize,
-) {
-    if !objects.insert(Object::from(identity)) {
-        return;
-    }
-    match (
-        identity.group.as_str(),
-        identity.kind.as_str(),
-        &built.resource,
-    ) {
-        (KUSTOMIZE, "Kustomization", Some(resource)) if depth < DEPTH => {
-            let spec = KustomizationSpec::of(resource);
-            if spec.keeps_objects().is_some() {
-                return;
-            }
-            if spec.path.contains("${") {
-                unknown.insert(format!("what {identity} applies"));
-                return;
-            }
-            let contents = view.contents(Time::Before, &spec);
-            unknown.extend(contents.unknown.iter().chain(&contents.broken).cloned());
-            for (identity, built) in &contents.objects {
-                if !built.prune_disabled {
-                    delete(view, identity, built, objects, unknown, depth + 1);
+/// What goes with a Kustomization that deletes all that it applied.
+pub(super) fn lost_with(view: &View<'_>, owner: &Identity, before: &Contents) -> Lost {
+    let unknown = before.unknown.iter().chain(&before.broken).cloned();
+    lost(view, owner, &before.objects, unknown)
+}
+
+/// Collects what goes.
+struct Gone<'g> {
+    view: &'g View<'g>,
+    objects: BTreeSet<Object>,
+    unknown: BTreeSet<String>,
+    releases: Vec<String>,
+}
+
+impl Gone<'_> {
+    /// An object goes, and with it what its own controller deletes.
+    fn delete(&mut self, identity: &Identity, built: &Built, depth: usize) {
+        if !self.objects.insert(Object::from(identity)) {
+            return;
+        }
+        let (group, kind) = (identity.group.as_str(), identity.kind.as_str());
+        match (group, kind, &built.resource) {
+            (KUSTOMIZE, "Kustomization", Some(resource)) if depth < DEPTH => {
+                let spec = KustomizationSpec::of(resource);
+                if spec.keeps_objects().is_some() {
+                    return;
+                }
+                let contents = self.view.contents(Time::Before, &spec);
+                let unknown = contents.unknown.iter().chain(&contents.broken);
+                self.unknown.extend(unknown.cloned());
+                for (identity, built) in &contents.objects {
+                    if !built.prune_disabled {
+                        self.delete(identity, built, depth + 1);
+                    }
                 }
             }
-        }
-        (HELM, "HelmRelease", Some(resource)) => {
-            let spec = HelmReleaseSpec::of(resource);
-            if !spec.suspend {
-                unknown.insert(format!(
-                    "what Helm release `{}` installed",
-                    spec.release_name()
+            (HELM, "HelmRelease", Some(resource)) => {
+                let spec = HelmReleaseSpec::of(resource);
+                let release = spec.release();
+                let fate = if spec.suspend {
+                    "stays installed: it is suspended"
+                } else {
+                    let what = format!("what Helm release `{}` installed", release.name);
+                    self.unknown.insert(what);
+                    "is uninstalled"
+                };
+                self.releases.push(format!(
+                    "HelmRelease `{}` is deleted, and {release} {fate}",
+                    identity.name
                 ));
             }
+            (HELM, "HelmRelease", None) => {
+                self.unknown.insert(format!("what {identity} installed"));
+                self.releases.push(format!(
+                    "HelmRelease `{}` is deleted and uninstalls its release, unless it is suspended",
+                    identity.name
+                ));
+            }
+            (KUSTOMIZE, _, _) => {
+                self.unknown.insert(format!("what {identity} applies"));
+            }
+            _ => {}
         }
-        (KUSTOMIZE | HELM, _, _) => {
-            unknown.insert(format!("what {identity} applies"));
-        }
-        _ => {}
     }
 }

@@ -1,9 +1,12 @@
 //! Objects that two Kustomizations apply, or that go from one to the other.
 
+use super::dependencies;
 use super::found::{Found, Told};
+use super::helm_spec::HelmReleaseSpec;
+use super::kustomization_spec::KustomizationSpec;
 use super::objects::Lost;
-use super::rule::{Rule, told_elsewhere};
-use super::view::{Time, View};
+use super::rule::Rule;
+use super::view::{HELM, KUSTOMIZE, Time, View};
 use crate::compare::Entry;
 use crate::compare::report::{Affected, Object, Outcome, Severity};
 use crate::resource::Identity;
@@ -19,7 +22,7 @@ pub(super) static MOVED: Rule = Rule::new(
     "object-moves-between-kustomizations",
     "an object that one Kustomization lets go of and another applies may be deleted in between",
     COLLECTION,
-    told_elsewhere,
+    left_the_cluster_folder,
 );
 
 /// Both apply it in turn, and the first to let go of it deletes it.
@@ -30,53 +33,146 @@ pub(super) static SHARED: Rule = Rule::new(
     shared,
 );
 
-/// Told by the rules that find out what a Kustomization lets go of.
+/// Reports what `from` lets go of and another applies; called by the rules that find that out.
 pub(super) fn tell_moved(
     view: &View<'_>,
     found: &mut Found<'_>,
-    old: &Entry,
-    new: Option<&Entry>,
+    from: &Identity,
+    (old, new): (Option<&Entry>, Option<&Entry>),
     lost: &Lost,
 ) {
     let mut others: Vec<_> = lost.contested.iter().map(|(_, owner)| owner).collect();
     others.sort();
     others.dedup();
-    for other in others {
+    for to in others {
         let objects: Vec<_> = lost
             .contested
             .iter()
-            .filter(|(_, owner)| owner == other)
+            .filter(|(_, owner)| owner == to)
             .map(|(identity, _)| identity)
             .collect();
-        let held = objects.iter().any(|identity| {
-            view.owners(Time::Before)
-                .get(*identity)
-                .is_some_and(|owners| owners.contains(other))
-        });
-        let (from, to) = distinct_names(old.identity(), other);
-        let message = if held {
-            format!(
-                "`{from}` lets go of objects that `{to}` applies too, and deletes those that it applied last"
-            )
+        let handover = Handover::of(view, from, to, &objects);
+        found.push(&MOVED, view, old, new, handover.told(view));
+    }
+}
+
+/// What is gone from the cluster's folder and is in another that it applies.
+fn left_the_cluster_folder(view: &View<'_>, found: &mut Found<'_>) {
+    let root = view.root_identity();
+    for old in &view.changes.deleted {
+        let Some(to) = view.moved_to(old.identity()) else {
+            continue;
+        };
+        if view.stays(old).is_none() {
+            let handover = Handover::of(view, &root, &to, &[old.identity()]);
+            found.push(&MOVED, view, Some(old), None, handover.told(view));
+        }
+    }
+}
+
+/// Objects that go from one applier to another.
+struct Handover<'h> {
+    from: &'h Identity,
+    to: &'h Identity,
+    objects: Vec<&'h Identity>,
+    /// Both applied them before.
+    is_shared: bool,
+    order: Order,
+}
+
+/// Who applies the new revision first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    From,
+    To,
+    NotKnown,
+}
+
+impl<'h> Handover<'h> {
+    fn of(view: &View<'_>, from: &'h Identity, to: &'h Identity, objects: &[&'h Identity]) -> Self {
+        let held = |identity: &Identity| {
+            let owners = view.owners(Time::Before).get(identity);
+            owners.is_some_and(|owners| owners.contains(to))
+                || (*to == view.root_identity()
+                    && view
+                        .side(Time::Before)
+                        .is_some_and(|side| side.get(identity).is_some()))
+        };
+        let order = if dependencies::waits_for(view, from, to) {
+            Order::To
+        } else if dependencies::waits_for(view, to, from) {
+            Order::From
         } else {
-            format!(
-                "objects move from `{from}` to `{to}`: they are deleted and created again unless `{to}` applies them first"
-            )
+            Order::NotKnown
+        };
+        Self {
+            from,
+            to,
+            objects: objects.to_vec(),
+            is_shared: objects.iter().any(|identity| held(identity)),
+            order,
+        }
+    }
+
+    fn told(&self, view: &View<'_>) -> Told {
+        let (from, to) = distinct_names(self.from, self.to);
+        let start = match self.is_shared {
+            true => format!("`{from}` lets go of objects that `{to}` applies too"),
+            false => format!("objects move from `{from}` to `{to}`"),
+        };
+        let affected = Affected::known(self.objects.iter().map(|it| Object::from(*it)));
+        let message = match (self.order, self.is_shared) {
+            (Order::To, _) => {
+                let message =
+                    format!("{start}, which applies them first: `{from}` depends on `{to}`");
+                return Told::new(Severity::Notice, Outcome::Adopt, message).affects(affected);
+            }
+            (Order::From, false) => format!(
+                "{start}: they are deleted and created again, because `{to}` depends on `{from}` and applies them later"
+            ),
+            (Order::From | Order::NotKnown, true) => format!(
+                "{start}: they may be deleted and created again, depending on which of the two applied them last"
+            ),
+            (Order::NotKnown, false) => format!(
+                "{start}: they may be deleted and created again, depending on which of the two is reconciled first"
+            ),
         };
         let mut told = Told::new(Severity::Destructive, Outcome::Recreate, message)
-            .affects(Affected::known(objects.iter().map(|it| Object::from(*it))))
+            .affects(affected)
+            .uncertain_if(self.is_shared || self.order == Order::NotKnown)
             .help(format!(
                 "put `kustomize.toolkit.fluxcd.io/prune: disabled` on them, or set `prune = false` on `{from}`, and merge that first"
             ));
-        for identity in objects {
-            if identity.kind == "Namespace" && identity.group.is_empty() {
-                told = told.note(format!(
-                    "Namespace `{}` goes with everything in it, whoever applied that",
-                    identity.name
-                ));
+        for identity in &self.objects {
+            if let Some(note) = self.consequence(view, identity) {
+                told = told.note(note);
             }
         }
-        found.push(&MOVED, view, Some(old), new, told);
+        told
+    }
+
+    /// What else goes, if the object is deleted in between.
+    fn consequence(&self, view: &View<'_>, identity: &Identity) -> Option<String> {
+        let name = &identity.name;
+        let resource = || {
+            view.get(Time::Before, identity)
+                .map(|entry| &entry.resource)
+        };
+        match (identity.group.as_str(), identity.kind.as_str()) {
+            ("", "Namespace") => Some(format!(
+                "Namespace `{name}` goes with everything in it, whoever applied that"
+            )),
+            ("apiextensions.k8s.io", "CustomResourceDefinition") => Some(format!(
+                "CustomResourceDefinition `{name}` goes with every object of its kind"
+            )),
+            (KUSTOMIZE, "Kustomization") => resource()
+                .is_none_or(|it| KustomizationSpec::of(it).keeps_objects().is_none())
+                .then(|| format!("Kustomization `{name}` goes with what it applied")),
+            (HELM, "HelmRelease") => resource()
+                .is_none_or(|it| !HelmReleaseSpec::of(it).suspend)
+                .then(|| format!("HelmRelease `{name}` uninstalls its release when it goes")),
+            _ => None,
+        }
     }
 }
 
@@ -108,7 +204,7 @@ fn shared(view: &View<'_>, found: &mut Found<'_>) {
         }
     }
     for ((first, last), objects) in pairs {
-        let Some(entry) = view.side(Time::After).and_then(|side| side.get(last)) else {
+        let Some(entry) = view.get(Time::After, last) else {
             continue;
         };
         let (one, other) = distinct_names(first, last);

@@ -7,6 +7,7 @@ use super::rule::{Rule, told_elsewhere};
 use super::view::{HELM, KUSTOMIZE, Time, View, flag, text};
 use crate::compare::Entry;
 use crate::compare::report::{Affected, Outcome, Severity};
+use crate::resource::Identity;
 
 const KUSTOMIZATIONS: &str = "https://fluxcd.io/flux/components/kustomize/kustomizations/#prune";
 
@@ -79,7 +80,7 @@ fn kustomizations(view: &View<'_>, found: &mut Found<'_>) {
                 Severity::Notice,
                 Outcome::Orphan,
                 format!(
-                    "`{name}` no longer prunes: what leaves its folder stays, with nobody to look after it"
+                    "`{name}` no longer prunes: what leaves its folder stays there without an owner"
                 ),
             );
             found.push(&PRUNE_OFF, view, Some(old), Some(new), told);
@@ -122,7 +123,7 @@ fn kustomizations(view: &View<'_>, found: &mut Found<'_>) {
 }
 
 fn suspension(view: &View<'_>, found: &mut Found<'_>) {
-    for (old, new) in &view.changes.changed {
+    for (old, new) in view.all_changed() {
         let is_flux = new.identity().group.ends_with(".toolkit.fluxcd.io");
         // A suspended source is told with those that wait for it.
         if !is_flux || new.identity().group == super::view::SOURCE {
@@ -134,6 +135,7 @@ fn suspension(view: &View<'_>, found: &mut Found<'_>) {
         );
         let (kind, name) = (&new.identity().kind, &new.identity().name);
         let is_applier = matches!(kind.as_str(), "Kustomization" | "HelmRelease");
+        let page = suspend_page(new.identity());
         match (before, after) {
             (false, true) => {
                 let consequence = match kind.as_str() {
@@ -153,7 +155,8 @@ fn suspension(view: &View<'_>, found: &mut Found<'_>) {
                     severity,
                     Outcome::Stall,
                     format!("{kind} `{name}` is suspended: {consequence}"),
-                );
+                )
+                .docs(page);
                 found.push(&SUSPENDED, view, Some(old), Some(new), told);
             }
             (true, false) => {
@@ -166,9 +169,15 @@ fn suspension(view: &View<'_>, found: &mut Found<'_>) {
                     severity,
                     Outcome::Reconcile,
                     format!(
-                        "{kind} `{name}` is resumed: what was held back takes effect, pruning too"
+                        "{kind} `{name}` is resumed: what was held back takes effect, {}",
+                        if is_helm(new) {
+                            "upgrades and rollbacks too"
+                        } else {
+                            "pruning too"
+                        }
                     ),
-                );
+                )
+                .docs(page);
                 found.push(&RESUMED, view, Some(old), Some(new), told);
             }
             (true, true) if is_applier => {
@@ -178,11 +187,39 @@ fn suspension(view: &View<'_>, found: &mut Found<'_>) {
                     format!(
                         "{kind} `{name}` is suspended: this change to it takes effect when it is resumed"
                     ),
-                );
+                )
+                .docs(page);
                 found.push(&CHANGED_WHILE_SUSPENDED, view, Some(old), Some(new), told);
             }
             (true, true) | (false, false) => {}
         }
+    }
+}
+
+fn is_helm(entry: &Entry) -> bool {
+    entry.identity().group == HELM
+}
+
+/// The page about suspending a kind.
+fn suspend_page(identity: &Identity) -> &'static str {
+    match (identity.group.as_str(), identity.kind.as_str()) {
+        (HELM, _) => "https://fluxcd.io/flux/components/helm/helmreleases/#suspend",
+        ("image.toolkit.fluxcd.io", "ImageRepository") => {
+            "https://fluxcd.io/flux/components/image/imagerepositories/#suspend"
+        }
+        ("image.toolkit.fluxcd.io", "ImagePolicy") => {
+            "https://fluxcd.io/flux/components/image/imagepolicies/#suspend"
+        }
+        ("image.toolkit.fluxcd.io", _) => {
+            "https://fluxcd.io/flux/components/image/imageupdateautomations/#suspend"
+        }
+        ("notification.toolkit.fluxcd.io", "Receiver") => {
+            "https://fluxcd.io/flux/components/notification/receivers/#suspend"
+        }
+        ("notification.toolkit.fluxcd.io", _) => {
+            "https://fluxcd.io/flux/components/notification/alerts/#suspend"
+        }
+        _ => "https://fluxcd.io/flux/components/kustomize/kustomizations/#suspend",
     }
 }
 
@@ -220,13 +257,17 @@ fn other_cluster(view: &View<'_>, found: &mut Found<'_>) {
                 Severity::Notice,
                 Outcome::Orphan,
                 format!(
-                    "{kind} `{}` goes from {} to {}: what it applied there stays, with nobody to look after it",
+                    "{kind} `{}` goes from {} to {}: what it applied there stays there without an owner",
                     new.identity().name,
                     whereto(&before),
                     whereto(&after)
                 ),
             )
-            .affects(affected);
+            .affects(affected)
+            .docs(match kind {
+                "HelmRelease" => "https://fluxcd.io/flux/components/helm/helmreleases/#kubeconfig-remote-clusters",
+                _ => OTHER_CLUSTER.docs,
+            });
             found.push(&OTHER_CLUSTER, view, Some(old), Some(new), told);
         }
     }

@@ -42,6 +42,27 @@ pub struct Build {
     pub substitutes: bool,
 }
 
+impl Build {
+    /// The fields of a Kustomization in which two builds of one path differ.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let same_values = self.substitute == other.substitute
+            && self.substitutes_from_cluster == other.substitutes_from_cluster
+            && self.substitutes == other.substitutes;
+        [
+            ("components", self.components == other.components),
+            (
+                "ignoreMissingComponents",
+                self.ignore_missing_components == other.ignore_missing_components,
+            ),
+            ("patches", self.patches == other.patches),
+            ("postBuild", same_values),
+        ]
+        .into_iter()
+        .filter_map(|(field, is_same)| (!is_same).then_some(field))
+        .collect()
+    }
+}
+
 /// One of `spec.patches`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InlinePatch {

@@ -8,7 +8,7 @@ use crate::compare::report::{
 };
 
 /// Objects of a finding that are named before the rest is counted.
-const NAMED_OBJECTS: usize = 8;
+const NAMED_OBJECTS: usize = 12;
 
 /// What the run comes to, in one line.
 pub(super) fn headline(report: &Report) -> String {
@@ -166,15 +166,16 @@ pub(super) fn caveats(report: &Report) -> Vec<String> {
 
 /// `prunes Deployment web/podinfo and Service web/podinfo`.
 pub(super) fn affected(finding: &Finding) -> String {
-    let verb = match finding.outcome {
-        Outcome::Prune => "prunes",
-        Outcome::Uninstall => "uninstalls",
-        Outcome::Recreate => "recreates",
-        Outcome::Orphan => "orphans",
-        Outcome::Adopt => "adopts",
-        Outcome::Stall => "stalls",
-        Outcome::Reconcile => "reconciles",
+    let (does, may) = match finding.outcome {
+        Outcome::Prune => ("prunes", "may prune"),
+        Outcome::Uninstall => ("uninstalls", "may uninstall"),
+        Outcome::Recreate => ("recreates", "may recreate"),
+        Outcome::Orphan => ("orphans", "may orphan"),
+        Outcome::Adopt => ("adopts", "may adopt"),
+        Outcome::Stall => ("stalls", "may stall"),
+        Outcome::Reconcile => ("reconciles", "may reconcile"),
     };
+    let verb = if finding.uncertain { may } else { does };
     let objects: Vec<String> = finding
         .affected
         .objects

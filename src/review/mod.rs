@@ -181,6 +181,7 @@ impl Review<'_> {
             head_files: Some(&**head.project.snapshot.files()),
             folders_changed: self.folders_changed,
             repository: (repo.namespace.as_str(), repo.name.as_str()),
+            address: repo.address(),
             acknowledged: &acknowledged,
         });
         report.forecast = findings;

@@ -102,6 +102,7 @@ fn faults(
         head_files: Some(&**head.project.snapshot.files()),
         folders_changed: false,
         repository: (&settings.repo.namespace, &settings.repo.name),
+        address: settings.repo.address(),
         acknowledged: &acknowledged,
     });
     let findings = forecast.findings.into_iter().filter(|finding| {

@@ -148,6 +148,7 @@ fn finding(
         affected: Affected::default(),
         acknowledged: None,
         denied: false,
+        uncertain: false,
         docs: docs.to_owned(),
         changes: Vec::new(),
         place: None,

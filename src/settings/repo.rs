@@ -115,6 +115,14 @@ fn check_url(url: &Spanned<String>, diagnostics: &mut Diagnostics) {
     }
 }
 
+impl Repo {
+    /// URL and branch, where the URL is known.
+    pub(crate) fn address(&self) -> Option<(&str, &str)> {
+        let url = self.url.as_ref()?;
+        Some((&url.value, &self.branch))
+    }
+}
+
 impl Provider {
     fn read(table: &Table, span: Span, diagnostics: &mut Diagnostics) -> Option<Self> {
         let mut fields = Fields::new(table, "repo.provider", diagnostics);
@@ -142,4 +150,13 @@ impl Provider {
         }
         kind.map(|_| provider)
     }
+}
+
+/// Host and path of a repository, however it is reached.
+pub(crate) fn address(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let user = host.rfind('@').map_or(0, |at| at + 1);
+    let end = rest.len() - path.len() + path.trim_end_matches('/').trim_end_matches(".git").len();
+    &rest[user..end]
 }

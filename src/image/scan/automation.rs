@@ -13,6 +13,7 @@ use crate::link::Graph;
 use crate::node::Node;
 use crate::resource::Resource;
 use crate::schema::FluxMinor;
+use crate::settings::repo::address;
 
 /// The kind that is looked at here.
 pub(super) const KIND: &str = "ImageUpdateAutomation";
@@ -102,15 +103,6 @@ fn is_here(graph: &Graph, cluster: Option<usize>, automation: &Resource) -> bool
     source(graph, cluster, automation)
         .and_then(|source| text(source, &["spec", "url"]))
         .is_some_and(|other| address(other) == address(&url.value))
-}
-
-/// Host and path of a repository, however it is reached.
-fn address(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let user = host.rfind('@').map_or(0, |at| at + 1);
-    let end = rest.len() - path.len() + path.trim_end_matches('/').trim_end_matches(".git").len();
-    &rest[user..end]
 }
 
 /// The GitRepository of an automation, where the TOML file defines it.
