@@ -382,3 +382,125 @@ fn kubectl_agrees_on_values_and_keys() {
         );
     }
 }
+
+/// Whether a value is what the second reader, a port of the library that Go's reader is a port of, makes of a text.
+fn agrees(ours: &Value, theirs: &serde_yaml::Value) -> bool {
+    use serde_yaml::Value as Yaml;
+    match (ours, theirs) {
+        // The second reader does not merge.
+        (Value::Table(_), Yaml::Mapping(theirs)) if theirs.contains_key("<<") => true,
+        (Value::Table(ours), Yaml::Mapping(theirs)) => {
+            ours.iter().count() == theirs.len()
+                && ours
+                    .iter()
+                    .zip(theirs)
+                    .all(|((key, entry), (their_key, value))| {
+                        let is_key = match their_key {
+                            Yaml::String(text) => text == key || is_word_of_yaml_1_1(text),
+                            Yaml::Bool(_) | Yaml::Number(_) => true,
+                            _ => false,
+                        };
+                        is_key && agrees(&entry.node.value, value)
+                    })
+        }
+        (Value::Array(ours), Yaml::Sequence(theirs)) => {
+            ours.len() == theirs.len()
+                && ours
+                    .iter()
+                    .zip(theirs)
+                    .all(|(ours, theirs)| agrees(&ours.value, theirs))
+        }
+        (Value::String(ours), Yaml::String(theirs)) => ours == theirs,
+        (_, Yaml::String(text)) => is_word_of_yaml_1_1(text),
+        (Value::Null, Yaml::Null) => true,
+        (Value::Bool(ours), Yaml::Bool(theirs)) => ours == theirs,
+        (Value::Integer(ours), Yaml::Number(theirs)) => ours.to_string() == theirs.to_string(),
+        (Value::Float(ours), Yaml::Number(theirs)) => theirs
+            .as_f64()
+            .is_some_and(|theirs| theirs == *ours || theirs.is_nan() && ours.is_nan()),
+        _ => false,
+    }
+}
+
+/// Strings to a reader of YAML 1.2 alone.
+fn is_word_of_yaml_1_1(text: &str) -> bool {
+    const WORDS: [&str; 8] = ["y", "yes", "on", "n", "no", "off", "+.inf", "<<"];
+    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+        || text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
+}
+
+/// Pieces of YAML that make texts of all kinds, a third of them valid.
+const PIECES: &[&str] = &[
+    "a", "b", "a: ", "b: ", "c:", "- ", "-", "? ", ": ", "\n", "\n", "\n", "\n  ", "\n    ", " ",
+    "  ", "[", "]", "{", "}", ", ", "\"", "'", "x y", "# c", " # c", "a: |\n", "b: >\n", "- |-\n",
+    "c: >+\n", "a: |2\n", "&x ", "*x", "!!str ", "---\n", "\t", "yes", "0777", "1.5", "~", "\\n",
+    "é", "<<: ", "\r\n",
+];
+
+/// What only our reader refuses: JSON has no such keys, and Kubernetes has no such tags and merges.
+const OURS_ALONE: &[&str] = &[
+    "key is ",
+    "tag `",
+    "`<<` merges",
+    // Rules of YAML 1.2 that YAML 1.1 did not have.
+    "comments must be separated",
+    "wrongly indented line in block scalar",
+    "simple key expected",
+    "unknown anchor",
+];
+
+/// What only the second reader refuses: rules of YAML 1.1 that YAML 1.2 dropped.
+const THEIRS_ALONE: &[&str] = &[
+    "did not find expected",
+    "found a tab character",
+    "found character that cannot start any token",
+    "mapping keys are not allowed",
+    "block sequence entries are not allowed",
+    "found unexpected",
+];
+
+#[test]
+fn the_second_reader_agrees_on_any_text() {
+    let mut random = Random(0x0012_3456_789a_bcde);
+    let (mut same, mut ours_alone, mut theirs_alone) = (0, 0, 0);
+    for _ in 0..30_000 {
+        let length = 1 + random.below(12);
+        let pieces = (0..length).map(|_| PIECES[random.below(PIECES.len())]);
+        let text: String = pieces.collect();
+        let theirs: Result<Vec<serde_yaml::Value>, _> = serde_yaml::Deserializer::from_str(&text)
+            .map(serde::Deserialize::deserialize)
+            .collect();
+        match (read_all(&text, Span::BUILT_IN.file), theirs) {
+            (Ok(ours), Ok(mut theirs)) => {
+                theirs.retain(|value| !value.is_null());
+                let is_same = ours.len() == theirs.len();
+                let mut pairs = ours.iter().zip(&theirs);
+                let agree = |(ours, theirs): (&Node, _)| agrees(&ours.value, theirs);
+                assert!(
+                    is_same && pairs.all(agree),
+                    "{text:?}\n{ours:?}\n{theirs:?}"
+                );
+                same += 1;
+            }
+            (Err(_), Err(_)) => same += 1,
+            (Err(ours), Ok(theirs)) => {
+                let known = OURS_ALONE
+                    .iter()
+                    .any(|known| ours.message.starts_with(known));
+                assert!(known, "{text:?}: {ours}\n{theirs:?}");
+                ours_alone += 1;
+            }
+            (Ok(ours), Err(theirs)) => {
+                let message = theirs.to_string();
+                let known = THEIRS_ALONE.iter().any(|known| message.contains(known));
+                assert!(known, "{text:?}: {message}\n{ours:?}");
+                theirs_alone += 1;
+            }
+        }
+    }
+    assert!(
+        same > 28_000,
+        "{same} agree; {ours_alone} and {theirs_alone} are refused by one"
+    );
+    eprintln!("{same} agree; {ours_alone} and {theirs_alone} are refused by one");
+}

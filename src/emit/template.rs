@@ -285,9 +285,9 @@ fn to_yaml(value: &Jinja) -> Result<Jinja, Error> {
             yaml::write_scalar(&Value::from(text)).unwrap_or_default()
         }
     };
-    Ok(Jinja::from_safe_string(
-        text.trim_end_matches('\n').to_owned(),
-    ))
+    // The template ends the line. Further line breaks belong to a text that ends in them.
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(Jinja::from_safe_string(text.to_owned()))
 }
 
 /// A template's place, for findings without one: the start of the TOML file.

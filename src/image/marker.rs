@@ -273,84 +273,36 @@ pub fn read_all(text: &str, file: FileId) -> Result<Vec<Node>, ReadError> {
         .filter_map(|marker| Some((marker.scalar()?.inner(), marker)))
         .collect();
     by_place.sort_by_key(|(place, _)| place.start);
-    let mut found = vec![false; by_place.len()];
     for document in &mut documents {
-        mark_by_place(document, None, &by_place, &mut found, file);
-    }
-    if found.contains(&false) {
-        mark_by_word(&mut documents, text, &markers, file);
+        mark(document, &by_place, file);
     }
     Ok(documents)
 }
 
-/// Marks strings that are a part of the text; `by_place` is sorted, and `found` says which of it were met.
-fn mark_by_place(
-    node: &mut Node,
-    key: Option<Span>,
-    by_place: &[(Range<usize>, &Marker)],
-    found: &mut [bool],
-    file: FileId,
-) {
+/// Marks the scalars at the places of `by_place`, which is sorted.
+fn mark(node: &mut Node, by_place: &[(Range<usize>, &Marker)], file: FileId) {
     match &mut node.value {
         Value::Table(table) => {
             for (_, entry) in table.iter_mut() {
-                mark_by_place(&mut entry.node, Some(entry.key), by_place, found, file);
+                mark(&mut entry.node, by_place, file);
             }
         }
         Value::Array(items) => {
             for item in items {
-                mark_by_place(item, key, by_place, found, file);
+                mark(item, by_place, file);
             }
         }
-        // One with escapes has the place of its key.
-        Value::String(text) if Some(node.span) != key => {
+        Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::String(_) => {
             let place = node.span.range();
-            let Ok(at) = by_place.binary_search_by_key(&place.start, |(place, _)| place.start)
-            else {
-                return;
-            };
-            let (range, marker) = &by_place[at];
-            if let Some(scalar) = marker.scalar()
+            let at = by_place.binary_search_by_key(&place.start, |(place, _)| place.start);
+            if let Some((range, marker)) = at.ok().map(|at| &by_place[at])
+                && let Some(scalar) = marker.scalar()
                 && *range == place
-                && scalar.text == *text
             {
-                found[at] = true;
                 set_marked(node, marker, scalar, file);
             }
         }
-        Value::Null
-        | Value::Bool(_)
-        | Value::Integer(_)
-        | Value::Float(_)
-        | Value::String(_)
-        | Value::Marked(_) => {}
-    }
-}
-
-/// Marks what has no place of its own, numbers and strings with escapes: a second reading, in which each marked
-/// scalar is a word of its own, tells which they are.
-fn mark_by_word(documents: &mut [Node], text: &str, markers: &[Marker], file: FileId) {
-    let word = "fluxgen-marked-";
-    if text.contains(word) {
-        return;
-    }
-    let mut marked = String::with_capacity(text.len());
-    let mut end = 0;
-    for (at, marker) in markers.iter().enumerate() {
-        let Some(scalar) = marker.scalar().filter(|scalar| scalar.range.start >= end) else {
-            continue;
-        };
-        marked.push_str(&text[end..scalar.range.start]);
-        marked.push_str(&format!("\"{word}{at}\""));
-        end = scalar.range.end;
-    }
-    marked.push_str(&text[end..]);
-    let Ok(words) = yaml::read_all(&marked, file) else {
-        return;
-    };
-    let marker_of = |text: &str| markers.get(text.strip_prefix(word)?.parse::<usize>().ok()?);
-    for (document, words) in documents.iter_mut().zip(&words) {
-        mark(document, words, &marker_of, file);
+        Value::Marked(_) => {}
     }
 }
 
@@ -378,37 +330,6 @@ pub(crate) fn as_texts(node: &mut Node) {
             .for_each(|(_, entry)| as_texts(&mut entry.node)),
         Value::Array(items) => items.iter_mut().for_each(as_texts),
         Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::String(_) => {}
-    }
-}
-
-fn mark<'m>(
-    node: &mut Node,
-    words: &Node,
-    marker_of: &impl Fn(&str) -> Option<&'m Marker>,
-    file: FileId,
-) {
-    match (&mut node.value, &words.value) {
-        (Value::Table(table), Value::Table(words)) => {
-            for (key, entry) in table.iter_mut() {
-                if let Some(words) = words.get(key) {
-                    mark(&mut entry.node, words, marker_of, file);
-                }
-            }
-        }
-        (Value::Array(items), Value::Array(words)) => {
-            for (item, words) in items.iter_mut().zip(words) {
-                mark(item, words, marker_of, file);
-            }
-        }
-        (Value::Table(_) | Value::Array(_) | Value::Marked(_), _) => {}
-        (_, Value::String(word)) => {
-            if let Some(marker) = marker_of(word)
-                && let Some(scalar) = marker.scalar()
-            {
-                set_marked(node, marker, scalar, file);
-            }
-        }
-        _ => {}
     }
 }
 
@@ -493,22 +414,59 @@ mod tests {
         }
     }
 
+    fn marked(node: &Node, found: &mut Vec<String>) {
+        match &node.value {
+            Value::Table(table) => table
+                .iter()
+                .for_each(|(_, entry)| marked(&entry.node, found)),
+            Value::Array(items) => items.iter().for_each(|item| marked(item, found)),
+            Value::Marked(marked) => match &marked.value {
+                Value::String(text) => found.push(text.clone()),
+                other => found.push(format!("{other:?}")),
+            },
+            Value::Null
+            | Value::Bool(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::String(_) => {}
+        }
+    }
+
     #[test]
-    fn places_and_words_tell_the_same_marked_scalars() {
+    fn every_marked_scalar_is_found_whatever_its_style() {
         let mark = "# {\"$imagepolicy\": \"a:b:tag\"}";
         let file = Sources::default().add("", "");
-        for text in [
-            "a: v1 MARK\nb: 'v1' MARK\nc:\n- \"v1\" MARK\nd: v1\n",
-            "\u{feff}a: é:1 MARK\n---\nb: {c: v1, MARK\n  d: w }\n",
-            "a: &x v1 MARK\nb: *x\nc: |\n  a: v1 MARK\nd: !!str 5 MARK\n",
-            "a: \"v\\u0031\" MARK\nb: it''s MARK\nc: 'it''s' MARK\n",
-            "k: k # MARK\n? v1 MARK\n: w\n? w MARK\n: \"\\u0077\"\n",
+        for (text, values) in [
+            (
+                "a: v1 MARK\nb: 'v1' MARK\nc:\n- \"v1\" MARK\nd: v1\n",
+                "v1 v1 v1",
+            ),
+            (
+                "\u{feff}a: é:1 MARK\n---\nb: {c: v1, MARK\n  d: w }\n",
+                "é:1",
+            ),
+            // An alias is what its anchor is.
+            (
+                "a: &x v1 MARK\nb: *x\nc: |\n  a: v1 MARK\nd: !!str 5 MARK\n",
+                "v1 v1 5",
+            ),
+            (
+                "a: \"v\\u0031\" MARK\nb: it''s MARK\nc: 'it''s' MARK\n",
+                "v1 it''s it's",
+            ),
+            (
+                "a: 5 MARK\nb: on MARK\nc: [1.5] \nd: ~ MARK\n",
+                "Integer(5) Bool(true) Null",
+            ),
+            // Keys are not set, and words beside the marker disable it.
+            ("k: k # MARK\n? v1 MARK\n: w\n? w MARK\n: \"\\u0077\"\n", ""),
         ] {
             let text = text.replace("MARK", mark);
-            let read = read_all(&text, file).expect(&text);
-            let mut by_word = yaml::read_all(&text, file).expect(&text);
-            mark_by_word(&mut by_word, &text, &markers(&text), file);
-            assert_eq!(read, by_word, "{text}");
+            let mut found = Vec::new();
+            for document in read_all(&text, file).expect(&text) {
+                marked(&document, &mut found);
+            }
+            assert_eq!(found.join(" "), values, "{text}");
         }
     }
 

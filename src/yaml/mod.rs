@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows of Flux, files or folders.
 
+mod printable;
 mod reader;
 mod scalar;
 mod writer;

@@ -1,34 +1,29 @@
-//! Reads YAML as Kubernetes reads it: bare `yes` is a boolean, `0777` is 511, `<<` merges.
+//! Reads YAML as Kubernetes reads it: a bare `yes` is a boolean, `0777` is 511, `<<` merges.
 //!
-//! Every string and key keeps its place; a number, boolean or null has the place of its key, and
-//! what is reached through an alias has the place of its anchor.
+//! Every key and every scalar on one line has its own place. A block of text has the place of its key, an array
+//! has that of its key and a table that of its first key; an alias has the place of its anchor.
 
-use std::cell::{Cell, RefCell};
-use std::fmt;
+use std::collections::HashMap;
 
-use serde::de::{
-    self, DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, Visitor,
-};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
+use serde::Deserialize as _;
+use serde::de::IgnoredAny;
 
 use crate::node::{Entry, Node, Table, Value};
 use crate::source::{FileId, Span};
-use crate::yaml::scalar::resolve;
+use crate::yaml::printable::first_control;
+use crate::yaml::scalar::{bare, tagged};
 
-/// The longest text that is read, in bytes: twenty times what the API server takes for one object.
+/// The longest text that is read, in bytes: twenty times the API server's limit for one object.
 pub const MAX_TEXT: usize = 32 * 1024 * 1024;
 
-/// Brackets that may stand open at once, and list items that may open on one line, in any text.
-/// Well above the nesting that is accepted (128); keeps the time for a hostile text short.
-const MAX_OPEN: usize = 10_000;
-const MAX_OPEN_ON_A_LINE: usize = 200;
-
-/// How far before a bare word a tag for it may begin, in bytes: `!!str &anchor yes`.
-const LONGEST_TAG: usize = 200;
+/// Levels of nested collections in a document.
+const MAX_DEPTH: usize = 128;
 
 /// What aliases may add to a document, in values and bytes of text.
 const ALIAS_ALLOWANCE: usize = 4 * 1024 * 1024;
 
-/// Why a text is not YAML that Kubernetes would take, and where.
+/// Why Kubernetes would refuse a text as YAML, and where.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{message} at line {line} column {column}")]
 pub struct ReadError {
@@ -42,31 +37,35 @@ pub struct ReadError {
 
 /// Reads all documents of a text; documents without content are left out.
 ///
-/// Refused are: what YAML refuses, a key twice in one mapping, a key that is a collection or null,
-/// tags other than YAML's own, nesting over 128 levels, aliases that would swell the document, and
-/// texts over [`MAX_TEXT`]. Keys that are numbers or booleans become the strings they are in JSON.
+/// Refused are: invalid YAML, a key twice in one mapping, a key that is a collection or null, tags that are not
+/// YAML's own, control characters, nesting over 128 levels, aliases that would swell the document, and texts over
+/// [`MAX_TEXT`]. Keys that are numbers or booleans become the strings they are in JSON.
 pub fn read_all(text: &str, file: FileId) -> Result<Vec<Node>, ReadError> {
-    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let reader = Reader {
-        text,
-        file,
-        budget: Cell::new(0),
-        failure: RefCell::new(None),
-    };
-    reader.guard(body)?;
+    let mut reader = Reader::new(text, file);
+    if text.len() > MAX_TEXT {
+        let message = format!("text of {} bytes is longer than {MAX_TEXT}", text.len());
+        return Err(reader.error(message, 0));
+    }
+    if let Some(at) = first_control(text) {
+        return Err(reader.error("control characters are not allowed".to_owned(), at));
+    }
+    if text
+        .lines()
+        .any(|line| line.trim_start_matches(' ').starts_with('\t'))
+    {
+        reader.check_tabs()?;
+    }
     let mut nodes = Vec::new();
-    for document in serde_yaml::Deserializer::from_str(body) {
-        reader
-            .budget
-            .set(body.len().saturating_add(ALIAS_ALLOWANCE));
-        let seed = NodeSeed {
-            reader: &reader,
-            place: reader.span(0..0),
-        };
-        match document.deserialize_any(seed) {
-            Ok(node) if node.value == Value::Null => {}
-            Ok(node) => nodes.push(node),
-            Err(error) => return Err(reader.failure(&error)),
+    while let Some(event) = reader.next()? {
+        match event.event {
+            Event::DocumentStart(..) => reader.start_document(),
+            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+            _ => {
+                let node = reader.node(event, reader.span(0..0), 0)?;
+                if node.value != Value::Null {
+                    nodes.push(node);
+                }
+            }
         }
     }
     Ok(nodes)
@@ -75,302 +74,197 @@ pub fn read_all(text: &str, file: FileId) -> Result<Vec<Node>, ReadError> {
 struct Reader<'t> {
     text: &'t str,
     file: FileId,
-    /// Values and bytes that may still be read.
-    budget: Cell<usize>,
-    /// A fault whose place is better known than the deserializer could tell.
-    failure: RefCell<Option<(String, Span)>>,
+    /// The length of a byte order mark, which the parser does not get.
+    skipped: usize,
+    events: Parser<'t, StrInput<'t>>,
+    /// Values and bytes that may still be read of this document.
+    budget: usize,
+    /// The anchored nodes of this document by their number, and what each costs.
+    anchors: HashMap<usize, (Node, usize)>,
+}
+
+/// An event and the bytes of the text that it stands for.
+struct Located<'t> {
+    event: Event<'t>,
+    range: std::ops::Range<usize>,
+    /// Where its tag begins; without a tag, where it begins itself.
+    tag: usize,
+}
+
+/// A key of a mapping as it is in JSON.
+struct Key {
+    text: String,
+    span: Span,
+    is_merge: bool,
 }
 
 impl<'t> Reader<'t> {
-    fn span(&self, range: std::ops::Range<usize>) -> Span {
-        Span::new(self.file, range)
-    }
-
-    /// The place of a string that is a part of the text, quotes not included.
-    fn place(&self, part: &str) -> Span {
-        let start = (part.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
-        if start > self.text.len() {
-            return self.span(0..0);
-        }
-        self.span(start..start + part.len())
-    }
-
-    /// Whether a part of the text is a bare word without a tag. A quoted string always ends before
-    /// its quote; a bare word never does.
-    fn is_bare(&self, place: Span) -> bool {
-        let range = place.range();
-        let after = self.text.as_bytes().get(range.end);
-        if matches!(after, Some(b'"' | b'\'')) {
-            return false;
-        }
-        let before = &self.text.as_bytes()[..range.start];
-        let before = &before[before.len().saturating_sub(LONGEST_TAG)..];
-        let line = before
-            .rsplit(|byte| *byte == b'\n')
-            .next()
-            .unwrap_or_default();
-        !line
-            .rsplit(u8::is_ascii_whitespace)
-            .filter(|word| !word.is_empty())
-            .take(2)
-            .any(|word| {
-                let tag = word.iter().find(|byte| !b"[{,".contains(byte));
-                tag == Some(&b'!')
-            })
-    }
-
-    /// What a string of the text means; `None` if it is the string that it looks like.
-    fn meaning(&self, part: &str) -> Option<(Value, Span)> {
-        let value = resolve(part)?;
-        let place = self.place(part);
-        self.is_bare(place).then_some((value, place))
-    }
-
-    fn spend<E: de::Error>(&self, cost: usize) -> Result<(), E> {
-        match self.budget.get().checked_sub(cost) {
-            Some(rest) => {
-                self.budget.set(rest);
-                Ok(())
-            }
-            None => Err(E::custom("aliases repeat more than a document may hold")),
-        }
-    }
-
-    fn fail<E: de::Error>(&self, message: String, span: Span) -> E {
-        let error = E::custom(&message);
-        self.failure.replace(Some((message, span)));
-        error
-    }
-
-    /// Refuses in one pass what would take a parser more than linear time or memory.
-    fn guard(&self, body: &str) -> Result<(), ReadError> {
-        let skipped = self.text.len() - body.len();
-        let refuse = |message: String, at: usize| Err(self.error_at(message, at + skipped));
-        if body.len() > MAX_TEXT {
-            return refuse(
-                format!("text of {} bytes is longer than {MAX_TEXT}", body.len()),
-                0,
-            );
-        }
-        let mut open = 0_usize;
-        let mut markers = 0_usize;
-        let mut before = b'\n';
-        for (at, &byte) in body.as_bytes().iter().enumerate() {
-            match byte {
-                b'[' | b'{' => open += 1,
-                b']' | b'}' => open = open.saturating_sub(1),
-                b'\n' => markers = 0,
-                b' ' | b'\t' if matches!(before, b'-' | b'?' | b':') => markers += 1,
-                b' ' | b'\t' | b'-' | b'?' | b':' => {}
-                _ => markers = 0,
-            }
-            if open > MAX_OPEN || markers > MAX_OPEN_ON_A_LINE {
-                return refuse("nesting is deeper than 128 levels".to_owned(), at);
-            }
-            before = byte;
-        }
-        Ok(())
-    }
-
-    fn failure(&self, error: &serde_yaml::Error) -> ReadError {
-        if let Some((message, span)) = self.failure.take() {
-            return self.error_at(message, span.range().start);
-        }
-        let place = error.location();
-        let line = place.as_ref().map_or(1, serde_yaml::Location::line);
-        let column = place.as_ref().map_or(1, serde_yaml::Location::column);
-        let start: usize = self
-            .text
-            .split_inclusive('\n')
-            .take(line - 1)
-            .map(str::len)
-            .sum();
-        let rest = &self.text[start..];
-        let within = rest
-            .char_indices()
-            .nth(column - 1)
-            .map_or(rest.trim_end_matches('\n').len(), |(at, _)| at);
-        ReadError {
-            message: wording(error),
-            line,
-            column,
-            span: self.span(start + within..start + within),
-        }
-    }
-
-    fn error_at(&self, message: String, at: usize) -> ReadError {
-        let before = self.text.get(..at).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |line_break| line_break + 1);
-        ReadError {
-            message,
-            line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-            span: self.span(at..at),
-        }
-    }
-}
-
-/// The message of the reader without its place and without the path that some messages start with.
-fn wording(error: &serde_yaml::Error) -> String {
-    let text = error.to_string();
-    let text = match text.find(" at line ") {
-        Some(end) => &text[..end],
-        None => &text,
-    };
-    match text {
-        "recursion limit exceeded" => "nesting is deeper than 128 levels".to_owned(),
-        "repetition limit exceeded" => "aliases repeat more than a document may hold".to_owned(),
-        text => text
-            .rsplit_once(": ")
-            .map_or(text, |(_, last)| last)
-            .to_owned(),
-    }
-}
-
-#[derive(Clone, Copy)]
-struct NodeSeed<'r, 't> {
-    reader: &'r Reader<'t>,
-    /// The place for what has none of its own: that of the key.
-    place: Span,
-}
-
-impl NodeSeed<'_, '_> {
-    fn node<E: de::Error>(self, value: impl Into<Value>) -> Result<Node, E> {
-        self.reader.spend(1)?;
-        Ok(Node::new(value, self.place))
-    }
-
-    fn integer<E: de::Error>(self, value: i128) -> Result<Node, E> {
-        let fits = (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&value);
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "JSON readers lose the same digits"
-        )]
-        let value = if fits {
-            Value::Integer(value)
-        } else {
-            Value::Float(value as f64)
+    fn new(text: &'t str, file: FileId) -> Self {
+        let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let options = granit_parser::options! {
+            emit_comments: false,
+            flow_nesting_limit: MAX_DEPTH + 1,
+            block_nesting_limit: MAX_DEPTH + 1,
+            // As libyaml and Go's port of it, which Kubernetes uses.
+            block_scalar_eof_without_line_feed: true,
         };
-        self.node(value)
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for NodeSeed<'_, '_> {
-    type Value = Node;
-
-    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for NodeSeed<'_, '_> {
-    type Value = Node;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a YAML value")
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Node, E> {
-        self.node(Value::Null)
-    }
-
-    fn visit_none<E: de::Error>(self) -> Result<Node, E> {
-        self.node(Value::Null)
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Node, E> {
-        self.node(value)
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Node, E> {
-        self.node(value)
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Node, E> {
-        self.integer(value.into())
-    }
-
-    fn visit_i128<E: de::Error>(self, value: i128) -> Result<Node, E> {
-        self.integer(value)
-    }
-
-    fn visit_u128<E: de::Error>(self, value: u128) -> Result<Node, E> {
-        self.integer(i128::try_from(value).unwrap_or(i128::MAX))
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Node, E> {
-        self.node(Value::Float(value))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Node, E> {
-        self.reader.spend(text.len())?;
-        self.node(text)
-    }
-
-    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Node, E> {
-        self.reader.spend(text.len() + 1)?;
-        Ok(match self.reader.meaning(text) {
-            Some((value, place)) => Node::new(value, place),
-            None => Node::new(text, self.reader.place(text)),
-        })
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
-        let mut nodes = Vec::new();
-        while let Some(node) = items.next_element_seed(self)? {
-            nodes.push(node);
+        Self {
+            text,
+            file,
+            skipped: text.len() - body.len(),
+            events: Parser::new_from_str_with_options(body, options),
+            budget: 0,
+            anchors: HashMap::new(),
         }
-        self.node(nodes)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
+    /// Refuses tabs where libyaml, which Kubernetes' reader is a port of, expects indentation. The parser of this
+    /// reader lets some of them pass.
+    fn check_tabs(&self) -> Result<(), ReadError> {
+        let documents = serde_yaml::Deserializer::from_str(&self.text[self.skipped..]);
+        let read: Result<Vec<IgnoredAny>, _> = documents.map(IgnoredAny::deserialize).collect();
+        let Err(error) = read else {
+            return Ok(());
+        };
+        let message = error.to_string();
+        let is_about_tabs = message.contains("tab") || message.contains("start any token");
+        match error.location().filter(|_| is_about_tabs) {
+            Some(place) => {
+                let message = "a tab where indentation is expected".to_owned();
+                Err(self.error(message, place.index() + self.skipped))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn start_document(&mut self) {
+        self.budget = self.text.len().saturating_add(ALIAS_ALLOWANCE);
+        self.anchors.clear();
+    }
+
+    fn next(&mut self) -> Result<Option<Located<'t>>, ReadError> {
+        match self.events.next_event() {
+            None => Ok(None),
+            Some(Ok((event, span))) => {
+                let range = span.byte_range().unwrap_or_default();
+                let tag = span.tag_start().and_then(|start| start.byte_offset());
+                Ok(Some(Located {
+                    event,
+                    tag: tag.unwrap_or(range.start) + self.skipped,
+                    range: range.start + self.skipped..range.end + self.skipped,
+                }))
+            }
+            Some(Err(error)) => Err(self.syntax(&error)),
+        }
+    }
+
+    /// The next event inside a collection that is not closed.
+    fn inner(&mut self) -> Result<Located<'t>, ReadError> {
+        let end = self.text.len();
+        self.next()?
+            .ok_or_else(|| self.error("the text ends in the middle".to_owned(), end))
+    }
+
+    /// Reads the node that begins with an event. `place` is that of its key.
+    fn node(&mut self, at: Located<'t>, place: Span, depth: usize) -> Result<Node, ReadError> {
+        let start = at.range.start;
+        let before = self.budget;
+        let (node, anchor) = match at.event {
+            Event::Alias(anchor) => return self.alias(anchor, start),
+            Event::Scalar(text, style, anchor, tag) => {
+                self.spend(text.len() + 1, start)?;
+                let value = match tag.as_deref() {
+                    None if style == ScalarStyle::Plain => bare(&text),
+                    None => None,
+                    Some(tag) => Some(self.tagged(&text, tag, at.tag)?),
+                };
+                let value = value.unwrap_or_else(|| Value::String(text.into_owned()));
+                (
+                    Node::new(value, self.place_of(style, at.range, place)),
+                    anchor,
+                )
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.check_collection(tag.as_deref(), "seq", at.tag)?;
+                self.check_depth(depth, start)?;
+                (self.sequence(place, depth + 1, start)?, anchor)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.check_collection(tag.as_deref(), "map", at.tag)?;
+                self.check_depth(depth, start)?;
+                (self.mapping(place, depth + 1, start)?, anchor)
+            }
+            _ => return Err(self.error("a value is missing".to_owned(), start)),
+        };
+        if anchor > 0 {
+            let cost = before.saturating_sub(self.budget);
+            self.spend(cost, start)?;
+            self.anchors.insert(anchor, (node.clone(), cost));
+        }
+        Ok(node)
+    }
+
+    fn alias(&mut self, anchor: usize, start: usize) -> Result<Node, ReadError> {
+        let Some((_, cost)) = self.anchors.get(&anchor) else {
+            return Err(self.error("an alias inside of its own anchor".to_owned(), start));
+        };
+        let cost = *cost;
+        self.spend(cost, start)?;
+        Ok(self.anchors[&anchor].0.clone())
+    }
+
+    fn sequence(&mut self, place: Span, depth: usize, start: usize) -> Result<Node, ReadError> {
+        self.spend(1, start)?;
+        let mut items = Vec::new();
+        loop {
+            let at = self.inner()?;
+            if at.event == Event::SequenceEnd {
+                return Ok(Node::new(items, place));
+            }
+            items.push(self.node(at, place, depth)?);
+        }
+    }
+
+    fn mapping(&mut self, place: Span, depth: usize, start: usize) -> Result<Node, ReadError> {
+        self.spend(1, start)?;
         let mut table = Table::new();
         let mut merged = Vec::new();
-        while let Some(key) = entries.next_key_seed(KeySeed(self))? {
-            let node = entries.next_value_seed(NodeSeed {
-                place: key.place,
-                ..self
-            })?;
+        loop {
+            let at = self.inner()?;
+            if at.event == Event::MappingEnd {
+                break;
+            }
+            let key = self.key(at, depth)?;
+            let value = self.inner()?;
+            let node = self.node(value, key.span, depth)?;
             if key.is_merge {
-                merged.push((key.place, node));
+                merged.push((key.span, node));
                 continue;
             }
             if table.contains(&key.text) {
                 let message = format!("key `{}` is there twice", key.text);
-                return Err(self.reader.fail(message, key.place));
+                return Err(self.error(message, key.span.range().start));
             }
             table.insert(
                 key.text,
                 Entry {
-                    key: key.place,
+                    key: key.span,
                     node,
                 },
             );
         }
-        let place = table
-            .iter()
-            .next()
-            .map_or(self.place, |(_, first)| first.key);
+        let first = table.iter().next();
+        let place = first.map_or(place, |(_, first)| first.key);
         for (key, node) in merged {
             self.merge(&mut table, key, node)?;
         }
-        NodeSeed { place, ..self }.node(table)
+        Ok(Node::new(table, place))
     }
 
-    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Node, A::Error> {
-        let (tag, _) = access.variant::<String>()?;
-        let tag = tag.trim_start_matches('!');
-        Err(de::Error::custom(format!(
-            "tag `!{tag}` has no meaning in Kubernetes"
-        )))
-    }
-}
-
-impl NodeSeed<'_, '_> {
     /// Adds what `<<` names, which never replaces what the mapping says itself.
     ///
     /// Source: <https://yaml.org/type/merge.html>
-    fn merge<E: de::Error>(self, table: &mut Table, key: Span, node: Node) -> Result<(), E> {
+    fn merge(&self, table: &mut Table, key: Span, node: Node) -> Result<(), ReadError> {
         match node.value {
             Value::Table(more) => {
                 for (key, entry) in more {
@@ -383,108 +277,156 @@ impl NodeSeed<'_, '_> {
             Value::Array(items) if items.iter().all(|item| item.as_table().is_some()) => items
                 .into_iter()
                 .try_for_each(|item| self.merge(table, key, item)),
-            _ => Err(self
-                .reader
-                .fail("`<<` merges mappings only".to_owned(), key)),
+            _ => {
+                let at = key.range().start;
+                Err(self.error("`<<` merges mappings only".to_owned(), at))
+            }
         }
     }
-}
 
-struct Key {
-    text: String,
-    place: Span,
-    is_merge: bool,
-}
-
-struct KeySeed<'r, 't>(NodeSeed<'r, 't>);
-
-impl<'de> DeserializeSeed<'de> for KeySeed<'_, '_> {
-    type Value = Key;
-
-    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl KeySeed<'_, '_> {
-    fn key<E: de::Error>(self, text: String) -> Result<Key, E> {
-        self.0.reader.spend(text.len() + 1)?;
+    fn key(&mut self, at: Located<'t>, depth: usize) -> Result<Key, ReadError> {
+        let is_merge = matches!(
+            &at.event,
+            Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<"
+        );
+        let start = at.range.start;
+        let key_of = |node: &Node| match &node.value {
+            Value::Bool(value) => Ok(value.to_string()),
+            Value::Integer(value) => Ok(value.to_string()),
+            Value::Float(value) => Ok(value.to_string()),
+            Value::String(value) => Ok(value.clone()),
+            Value::Null | Value::Array(_) | Value::Table(_) | Value::Marked(_) => {
+                Err(format!("key is {}; write a string", node.value.type_name()))
+            }
+        };
+        let place = self.span(start..start);
+        let node = self.node(at, place, depth)?;
+        let text = key_of(&node).map_err(|message| self.error(message, start))?;
+        let span = match node.span {
+            // A key of several lines.
+            span if span.range().is_empty() => place,
+            span => span,
+        };
         Ok(Key {
             text,
-            place: self.0.place,
-            is_merge: false,
+            span,
+            is_merge,
         })
     }
 
-    /// The string that a key is in JSON.
-    fn named<E: de::Error>(self, value: &Value) -> Result<Key, E> {
-        match value {
-            Value::Bool(value) => self.key(value.to_string()),
-            Value::Integer(value) => self.key(value.to_string()),
-            Value::Float(value) => self.key(value.to_string()),
-            Value::String(value) => self.key(value.clone()),
-            Value::Null | Value::Array(_) | Value::Table(_) | Value::Marked(_) => Err(E::custom(
-                format!("key is {}; write a string", value.type_name()),
-            )),
+    fn tagged(&self, text: &str, tag: &Tag, start: usize) -> Result<Value, ReadError> {
+        match core_type(tag).and_then(|core| tagged(text, &core)) {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(message)) => Err(self.error(message, start)),
+            None => Err(self.unknown_tag(tag, start)),
+        }
+    }
+
+    /// The place of a scalar without its quotes; that of its key where it is empty or goes over several lines.
+    fn place_of(&self, style: ScalarStyle, range: std::ops::Range<usize>, key: Span) -> Span {
+        let inner = match style {
+            ScalarStyle::Plain => range,
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
+                range.start + 1..range.end.saturating_sub(1).max(range.start + 1)
+            }
+            ScalarStyle::Literal | ScalarStyle::Folded => return key,
+        };
+        let part = self.text.get(inner.clone()).unwrap_or_default();
+        if part.contains('\n') || (part.is_empty() && style == ScalarStyle::Plain) {
+            return key;
+        }
+        self.span(inner)
+    }
+
+    fn check_collection(
+        &self,
+        tag: Option<&Tag>,
+        core: &str,
+        start: usize,
+    ) -> Result<(), ReadError> {
+        match tag {
+            Some(tag) if core_type(tag).is_none_or(|own| own != core && !own.is_empty()) => {
+                Err(self.unknown_tag(tag, start))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_depth(&self, depth: usize, start: usize) -> Result<(), ReadError> {
+        match depth < MAX_DEPTH {
+            true => Ok(()),
+            false => Err(self.error(TOO_DEEP.to_owned(), start)),
+        }
+    }
+
+    fn spend(&mut self, cost: usize, start: usize) -> Result<(), ReadError> {
+        match self.budget.checked_sub(cost) {
+            Some(rest) => {
+                self.budget = rest;
+                Ok(())
+            }
+            None => {
+                let message = "aliases repeat more than a document may hold";
+                Err(self.error(message.to_owned(), start))
+            }
+        }
+    }
+
+    fn span(&self, range: std::ops::Range<usize>) -> Span {
+        Span::new(self.file, range)
+    }
+
+    fn unknown_tag(&self, tag: &Tag, start: usize) -> ReadError {
+        let tag = tag.original();
+        self.error(format!("tag `{tag}` has no meaning in Kubernetes"), start)
+    }
+
+    fn syntax(&self, error: &ScanError) -> ReadError {
+        let at = error
+            .marker()
+            .byte_offset()
+            .map_or(0, |at| at + self.skipped);
+        let info = error.info();
+        let message = match info.split_once(", ") {
+            Some((context, fault)) if context.starts_with("while ") => {
+                fault.trim_start_matches("found ").to_owned()
+            }
+            _ => info,
+        };
+        let is_too_deep = message.contains("nesting") || message.contains("recursion");
+        let message = if is_too_deep {
+            TOO_DEEP.to_owned()
+        } else {
+            message
+        };
+        self.error(message, at)
+    }
+
+    fn error(&self, message: String, at: usize) -> ReadError {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |line_break| line_break + 1);
+        ReadError {
+            message,
+            line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
+            column: before[line_start..]
+                .trim_start_matches('\u{feff}')
+                .chars()
+                .count()
+                + 1,
+            span: self.span(at..at),
         }
     }
 }
 
-impl<'de> Visitor<'de> for KeySeed<'_, '_> {
-    type Value = Key;
+const TOO_DEEP: &str = "nesting is deeper than 128 levels";
 
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a string as key")
+/// The name of a type of YAML itself, `str` of `!!str`; empty for `!`, which means "a string or a collection".
+fn core_type(tag: &Tag) -> Option<String> {
+    if tag.original() == "!" {
+        return Some(String::new());
     }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Key, E> {
-        self.named(&Value::Null)
-    }
-
-    fn visit_none<E: de::Error>(self) -> Result<Key, E> {
-        self.named(&Value::Null)
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Key, E> {
-        self.named(&Value::Bool(value))
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Key, E> {
-        self.named(&Value::Integer(value.into()))
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Key, E> {
-        self.named(&Value::Integer(value.into()))
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Key, E> {
-        self.named(&Value::Float(value))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Key, E> {
-        self.key(text.to_owned())
-    }
-
-    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Key, E> {
-        let reader = self.0.reader;
-        let place = reader.place(text);
-        let seed = KeySeed(NodeSeed { reader, place });
-        match reader.meaning(text) {
-            Some((value, _)) => seed.named(&value),
-            None => Ok(Key {
-                is_merge: text == "<<" && reader.is_bare(place),
-                ..seed.key(text.to_owned())?
-            }),
-        }
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Key, A::Error> {
-        self.named(&Value::Array(Vec::new()))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Key, A::Error> {
-        self.named(&Value::Table(Table::new()))
-    }
+    let name = tag.suffix_in_namespace("tag:yaml.org,2002:")?;
+    Some(name.into_owned())
 }
 
 #[cfg(test)]
@@ -536,6 +478,43 @@ mod tests {
     }
 
     #[test]
+    fn tags_decide_wherever_they_are() {
+        let text = "a: !!str\n  yes\nb: !!str &x\n  0777\nc: &y !!str # a comment\n  # and another\n  no\nd: !<tag:yaml.org,2002:str> 1\ne: ! on\nf: [!!str 1, !!int \"2\", ! 3]\ng: !!binary aGVs\nh: !!binary |\n  aGVs\n  bG8=\ni: !!float 1\nj: !!null ''\nk: !!bool \"yes\"\nl: *x\nm: *y\n? !!str 5\n: !!str\n";
+        let nodes = read(text).unwrap();
+        let value = |key| &nodes[0].get(key).expect(key).value;
+        for (key, text) in [
+            ("a", "yes"),
+            ("b", "0777"),
+            ("c", "no"),
+            ("d", "1"),
+            ("e", "on"),
+            ("g", "hel"),
+            ("h", "hello"),
+            ("l", "0777"),
+            ("m", "no"),
+            ("5", ""),
+        ] {
+            assert_eq!(value(key), &Value::from(text), "{key}");
+        }
+        let list = nodes[0].get("f").unwrap().as_array().unwrap().iter();
+        let list: Vec<_> = list.map(|node| node.value.clone()).collect();
+        assert_eq!(
+            list,
+            [Value::from("1"), Value::Integer(2), Value::from("3")]
+        );
+        assert_eq!(value("i"), &Value::Float(1.0));
+        assert_eq!(value("j"), &Value::Null);
+        assert_eq!(value("k"), &Value::Bool(true));
+        assert_eq!(
+            refused("a: 1\nb:\n- !!int x\n"),
+            "`x` is not an integer, as its tag says at line 3 column 3"
+        );
+        assert!(refused("a: !!binary /w==\n").contains("not UTF-8"));
+        assert!(refused("a: !!binary '?'\n").contains("not base64"));
+        assert!(refused("a: !!set {a, b}\n").starts_with("tag `!!set` has no meaning"));
+    }
+
+    #[test]
     fn keys_become_the_strings_that_json_has() {
         let nodes = read("1: a\ntrue: b\n1.5: c\non: d\n").unwrap_err();
         assert_eq!(
@@ -560,7 +539,7 @@ mod tests {
         assert_eq!(sources.locate(name.span), "a.yaml:3:10");
         assert_eq!(
             sources.locate(list.node.as_array().unwrap()[1].span),
-            "a.yaml:2:1"
+            "a.yaml:4:3"
         );
     }
 

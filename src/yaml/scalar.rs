@@ -1,5 +1,8 @@
 //! What a bare word means to the readers of YAML 1.1 and 1.2, and which words are safe without quotes.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::node::Value;
 
 /// Whether `text` may be written bare: a string to every reader of YAML 1.1 or 1.2, in a block
@@ -73,21 +76,63 @@ fn is_reserved(text: &str) -> bool {
     text.len() <= 8 && WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// What a bare word that YAML 1.2 takes for a string means to Kubernetes' reader, if not a string.
+/// What a bare word means to Kubernetes' reader; `None` if it is a string.
 ///
-/// `yes` and `off` are booleans there, `0777` is 511, `1_000` is 1000 and `0b11` is 3; dates and
-/// base-60 numbers stay strings.
+/// `yes` and `off` are booleans, `0777` is 511, `1_000` is 1000 and `0b11` is 3; dates and base-60 numbers are strings.
 ///
 /// Source: <https://github.com/kubernetes-sigs/yaml>, which reads YAML 1.1.
-pub(crate) fn resolve(text: &str) -> Option<Value> {
-    match text {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Some(Value::Bool(true)),
-        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => return Some(Value::Bool(false)),
-        "+.inf" | "+.Inf" | "+.INF" => return Some(Value::Float(f64::INFINITY)),
-        _ => {}
-    }
+pub(super) fn bare(text: &str) -> Option<Value> {
+    let value = match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" => Value::Bool(true),
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Value::Bool(true),
+        "false" | "False" | "FALSE" => Value::Bool(false),
+        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Value::Bool(false),
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Value::Float(f64::INFINITY),
+        "-.inf" | "-.Inf" | "-.INF" => Value::Float(f64::NEG_INFINITY),
+        ".nan" | ".NaN" | ".NAN" => Value::Float(f64::NAN),
+        _ => return number(text),
+    };
+    Some(value)
+}
+
+/// What a scalar with one of YAML's own tags means, `int` for `!!int`; an error if it cannot be that.
+///
+/// `None` for a tag that Kubernetes' reader does not know.
+pub(super) fn tagged(text: &str, tag: &str) -> Option<Result<Value, String>> {
+    let wrong = |what: &str| Err(format!("`{text}` is not {what}, as its tag says"));
+    Some(match (tag, bare(text)) {
+        ("" | "str" | "timestamp", _) => Ok(Value::from(text)),
+        ("binary", _) => binary(text),
+        ("null", Some(Value::Null)) => Ok(Value::Null),
+        ("bool", Some(value @ Value::Bool(_))) => Ok(value),
+        ("int", Some(value @ Value::Integer(_))) => Ok(value),
+        ("float", Some(value @ Value::Float(_))) => Ok(value),
+        #[expect(clippy::cast_precision_loss, reason = "as every reader of floats")]
+        ("float", Some(Value::Integer(value))) => Ok(Value::Float(value as f64)),
+        ("null", _) => wrong("null"),
+        ("bool", _) => wrong("a boolean"),
+        ("int", _) => wrong("an integer"),
+        ("float", _) => wrong("a number"),
+        _ => return None,
+    })
+}
+
+/// The text behind base64: Kubernetes' objects are JSON, which holds text alone.
+fn binary(text: &str) -> Result<Value, String> {
+    let digits: String = text.split_ascii_whitespace().collect();
+    let bytes = STANDARD
+        .decode(digits)
+        .map_err(|error| format!("`!!binary` is not base64: {error}"))?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        "`!!binary` holds bytes that are not UTF-8, which JSON cannot hold".to_owned()
+    })?;
+    Ok(Value::from(text))
+}
+
+fn number(text: &str) -> Option<Value> {
     let first = text.bytes().next()?;
-    if !matches!(first, b'0'..=b'9' | b'+' | b'-') || text.len() > 400 {
+    if !matches!(first, b'0'..=b'9' | b'+' | b'-' | b'.') || text.len() > 400 {
         return None;
     }
     let digits: String = text.chars().filter(|letter| *letter != '_').collect();
@@ -273,7 +318,7 @@ mod tests {
             ("-", None),
             ("6.x", None),
         ] {
-            assert_eq!(resolve(text), value, "{text}");
+            assert_eq!(bare(text), value, "{text}");
         }
     }
 
