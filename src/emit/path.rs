@@ -6,6 +6,7 @@ use crate::diagnostic::Diagnostic;
 use crate::expand::Variant;
 use crate::expand::expression::too_long;
 use crate::expand::include::normalize;
+use crate::files::path::is_git;
 use crate::resolve::Section;
 use crate::resource::Identity;
 use crate::settings::{DEFAULT_NAMESPACE, Layout};
@@ -125,6 +126,13 @@ impl Paths {
                     .to_owned(),
             ));
         }
+        if normal.split('/').any(is_git) {
+            return Err(fault(
+                format!("`{path}` leads into a folder that is git's own"),
+                "git takes no such path into a commit: choose another name for the folder"
+                    .to_owned(),
+            ));
+        }
         if normal.split('/').next() == Some(FLUX_SYSTEM) {
             return Err(fault(
                 format!("`{path}` is inside `{FLUX_SYSTEM}`, which holds Flux itself"),
@@ -166,7 +174,6 @@ fn default_place(section: Section, identity: &Identity) -> String {
         name,
         ..
     } = identity;
-    let kind = kind.to_lowercase();
     // Names may hold colons and other characters of RBAC that files should not.
     let safe = |text: &str| -> String {
         text.chars()
@@ -179,6 +186,7 @@ fn default_place(section: Section, identity: &Identity) -> String {
             })
             .collect()
     };
+    let kind = safe(&kind.to_lowercase());
     let name = safe(name);
     let full = match namespace.as_str() {
         DEFAULT_NAMESPACE | "" => name.clone(),

@@ -15,6 +15,19 @@ pub(crate) fn join(folder: &str, relative: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
+/// Whether some file system takes a name for `.git`: in other case, with the dots and blanks at the end that Windows
+/// drops, by its short name there, or with characters that macOS ignores. git refuses to commit such names.
+///
+/// Source: <https://github.com/git/git/blob/master/path.c>, `is_ntfs_dotgit`, and `utf8.c`, `is_hfs_dotgit`
+pub(crate) fn is_git(name: &str) -> bool {
+    let is_seen = |c: &char| !matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
+    let name: String = name.chars().filter(is_seen).collect();
+    // After a colon Windows expects the name of a stream.
+    let name = name.split(':').next().unwrap_or_default();
+    let name = name.trim_end_matches([' ', '.']);
+    name.eq_ignore_ascii_case(".git") || name.eq_ignore_ascii_case("git~1")
+}
+
 /// A path of a Flux Kustomization: `..` at the root stays at the root, as the controller joins it.
 pub(crate) fn from_root(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
@@ -63,6 +76,38 @@ mod tests {
         assert_eq!(join("apps", "../../etc"), None);
         assert_eq!(from_root("../../etc"), "etc");
         assert_eq!(from_root("./"), "");
+    }
+
+    #[test]
+    fn no_disguise_of_git_is_overlooked() {
+        for git in [
+            ".git",
+            ".GIT",
+            ".Git",
+            ".git ",
+            ".git.",
+            ".git . .",
+            "git~1",
+            "GIT~1",
+            ".git:a",
+            ".git::$INDEX_ALLOCATION",
+            ".g\u{200c}it",
+            "\u{feff}.git",
+        ] {
+            assert!(is_git(git), "{git}");
+        }
+        for other in [
+            "git",
+            ".gitignore",
+            ".gitmodules",
+            ".github",
+            "git~2",
+            "a.git",
+            "..git",
+            "",
+        ] {
+            assert!(!is_git(other), "{other}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use camino::{Utf8Component, Utf8Path};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::files::Snapshot;
+use crate::files::path::is_git;
 use crate::node::Table;
 use crate::settings::Settings;
 use crate::settings::fields::wrong_type;
@@ -112,7 +113,7 @@ fn normal(path: &str) -> Result<String, Fault> {
             "give the cluster a folder of its own, and Flux only that: `path = \"clusters/prod\"`",
         );
     }
-    if parts.iter().any(|part| part.eq_ignore_ascii_case(".git")) {
+    if parts.iter().any(|part| is_git(part)) {
         return fault("is inside `.git`, which holds git's own files", EXAMPLE);
     }
     if parts.iter().any(|part| part.len() > 255) {

@@ -23,6 +23,17 @@ pub(super) fn validate(validating: &mut Validating<'_>, resource: &Resource) {
             .get(&["metadata", key])
             .map_or(Span::BUILT_IN, |node| node.span)
     };
+    let top = |key: &str| {
+        resource
+            .get(&[key])
+            .map_or(Span::BUILT_IN, |node| node.span)
+    };
+    if !is_kind(&identity.kind) {
+        validating.push(wrong_kind(&identity.kind), top("kind"));
+    }
+    if !is_api_version(&resource.api_version) {
+        validating.push(wrong_api_version(&resource.api_version), top("apiVersion"));
+    }
     let is_flux = super::schema_of(resource, validating.variant.minor).is_some();
     // RBAC names may hold colons, and other kinds have rules of their own.
     let is_name = match is_flux {
@@ -181,6 +192,44 @@ fn is_path_segment(name: &str) -> bool {
         && !name.chars().any(char::is_control)
 }
 
+/// An RFC 1035 label: what the version of an API is, and in lower case the name of a kind.
+fn is_letter_first_label(name: &str) -> bool {
+    is_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+/// Whether a kind can have that name: the API server judges its lower case.
+///
+/// Source: <https://github.com/kubernetes/apiextensions-apiserver/blob/master/pkg/apis/apiextensions/validation/validation.go>
+fn is_kind(kind: &str) -> bool {
+    is_letter_first_label(&kind.to_ascii_lowercase())
+}
+
+/// `v1` of the core group, or `GROUP/VERSION`.
+fn is_api_version(api_version: &str) -> bool {
+    match api_version.split_once('/') {
+        Some((group, version)) => is_subdomain(group) && is_letter_first_label(version),
+        None => is_letter_first_label(api_version),
+    }
+}
+
+fn wrong_kind(kind: &str) -> Diagnostic {
+    let message = match kind {
+        "" => "a kind must not be empty".to_owned(),
+        kind => format!("`{}` is not a kind", kind.escape_debug()),
+    };
+    Diagnostic::error("wrong-value", message)
+        .with_help("write one word of letters and digits, such as `ConfigMap`")
+}
+
+fn wrong_api_version(api_version: &str) -> Diagnostic {
+    let message = match api_version {
+        "" => "an apiVersion must not be empty".to_owned(),
+        text => format!("`{}` is not an apiVersion", text.escape_debug()),
+    };
+    Diagnostic::error("wrong-value", message)
+        .with_help("write `v1` for the core kinds, else group and version, such as `apps/v1`")
+}
+
 pub(crate) fn wrong_name(what: &str, name: &str) -> Diagnostic {
     let message = match name {
         "" => format!("a {what} must not be empty"),
@@ -217,6 +266,57 @@ mod tests {
         assert!(is_label("flux-system"));
         assert!(!is_label("a.b"));
         assert!(!is_label(&"a".repeat(64)));
+    }
+
+    #[test]
+    fn kinds_and_api_versions_are_judged_as_kubernetes_does() {
+        for good in ["ConfigMap", "HTTPRoute", "a", "Kind-2", "x509"] {
+            assert!(is_kind(good), "{good}");
+        }
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a b",
+            " A",
+            "A\nB",
+            "/etc/x",
+            "../x",
+            "A/B",
+            "A.B",
+            "2Kind",
+            "-A",
+            "A-",
+            "Ä",
+            "A_B",
+            "A\0",
+            "A\\B",
+            "$(A)",
+            &"a".repeat(64),
+        ] {
+            assert!(!is_kind(bad), "{bad:?}");
+        }
+        for good in ["v1", "apps/v1", "x.example.com/v1alpha1", "a/b"] {
+            assert!(is_api_version(good), "{good}");
+        }
+        for bad in [
+            "",
+            "/",
+            "/v1",
+            "apps/",
+            "apps/v1/x",
+            "../v1",
+            "apps/..",
+            "a b/v1",
+            "Apps/v1",
+            "apps/V1",
+            "apps/1",
+            "v1\n",
+            "-/v1",
+            "a..b/v1",
+        ] {
+            assert!(!is_api_version(bad), "{bad:?}");
+        }
     }
 
     #[test]
