@@ -4,16 +4,18 @@
 //! what they are in the commit; all else that is staged stays staged. No hook of git's is run.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
 use camino::Utf8Path;
 use git2::build::TreeUpdateBuilder;
 use git2::{
-    AttrCheckFlags, Commit, ErrorCode, FileMode, Oid, Repository, RepositoryOpenFlags,
+    AttrCheckFlags, Commit, ErrorCode, FileMode, Index, Oid, Repository, RepositoryOpenFlags,
     RepositoryState, Signature, Tree,
 };
+
+use crate::files::writer::{Folder, Rights};
 
 /// What differs from HEAD, by path from the root of the repository.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -61,23 +63,24 @@ impl Committer {
                  help: finish or abort it first; `git status` says how"
             );
         }
-        let has_conflicts = repository
+        let index = repository
             .index()
-            .context("cannot read git's index")?
-            .has_conflicts();
-        if has_conflicts {
+            .map_err(|error| unreadable_index(&error))?;
+        if index.has_conflicts() {
             bail!("git's index has conflicts\n  help: resolve them and `git add` the files");
         }
         let author = identity(repository.author_from_env(), "author")?;
         let committer = identity(repository.committer_from_env(), "committer")?;
         let author = with_config(&repository, author, "author")?;
         let committer = with_config(&repository, committer, "committer")?;
-        Ok(Self {
+        let own = Self {
             repository,
             author,
             committer,
             message,
-        })
+        };
+        own.check_locks()?;
+        Ok(own)
     }
 
     /// Refuses paths that git would not take as they are.
@@ -158,9 +161,7 @@ impl Committer {
                 )?
             }
         };
-        // First the index: a branch that is ahead of it would show the files as staged backwards.
-        index.write().context("cannot write git's index")?;
-        let branch = self.advance(commit, parent)?;
+        let branch = self.advance(commit, parent, &mut index)?;
         let short = repository.find_object(commit, None)?.short_id()?;
         Ok(Some(Made {
             files: changes.written.len() + changes.removed.len(),
@@ -210,35 +211,109 @@ impl Committer {
         Ok(Oid::from_str(id.trim())?)
     }
 
-    /// Moves the branch, or a detached HEAD, to the commit; the branch's name.
-    fn advance(&self, commit: Oid, parent: Option<&Commit<'_>>) -> anyhow::Result<Option<String>> {
-        let head = self.repository.find_reference("HEAD")?;
-        let target = head.symbolic_target()?.map(str::to_owned);
+    /// Moves the branch, or a detached HEAD, to the commit, and the index with it; the branch's name.
+    ///
+    /// Both or none: the branch is locked first, and the index put back where the branch cannot be moved.
+    fn advance(
+        &self,
+        commit: Oid,
+        parent: Option<&Commit<'_>>,
+        index: &mut Index,
+    ) -> anyhow::Result<Option<String>> {
+        let target = self.branch()?;
         let name = target.as_deref().unwrap_or("HEAD");
+        let mut transaction = self.repository.transaction()?;
+        let locked = transaction.lock_ref(name);
+        locked.map_err(|error| self.in_use(&error, name))?;
+        let now = self.repository.refname_to_id(name).ok();
+        if now != parent.map(Commit::id) {
+            bail!("`{name}` moved meanwhile; the commit {commit} is on no branch");
+        }
         let first = self.message.lines().next().unwrap_or_default();
-        let moved = match parent {
-            Some(parent) => self.repository.reference_matching(
-                name,
-                commit,
-                true,
-                parent.id(),
-                &format!("commit: {first}"),
-            ),
-            None => self.repository.reference(
-                name,
-                commit,
-                false,
-                &format!("commit (initial): {first}"),
-            ),
+        let message = match parent {
+            Some(_) => format!("commit: {first}"),
+            None => format!("commit (initial): {first}"),
         };
-        moved.with_context(|| {
-            format!("`{name}` moved meanwhile; the commit {commit} is on no branch")
-        })?;
+        transaction.set_target(name, commit, Some(&self.committer), &message)?;
+        let path = index.path().map(Path::to_owned);
+        let before = path.as_deref().map(fs_err::read);
+        let written = index.write();
+        written.map_err(|error| self.in_use(&error, "index"))?;
+        if let Err(error) = transaction.commit() {
+            if let (Some(path), Some(Ok(before))) = (path, before) {
+                put_back(&path, &before)?;
+            }
+            return Err(self.in_use(&error, name));
+        }
         Ok(target.map(|target| {
             let branch = target.strip_prefix("refs/heads/");
             branch.unwrap_or(&target).to_owned()
         }))
     }
+
+    /// The branch that is checked out, as `refs/heads/main`; `None` where HEAD is detached.
+    fn branch(&self) -> anyhow::Result<Option<String>> {
+        let head = self.repository.find_reference("HEAD")?;
+        Ok(head.symbolic_target()?.map(str::to_owned))
+    }
+
+    /// An error of git's; if it is that another program has locked what is written, with the file to look at.
+    fn in_use(&self, error: &git2::Error, name: &str) -> anyhow::Error {
+        match error.code() {
+            ErrorCode::Locked => locked(&self.lock_of(name)),
+            _ => anyhow::anyhow!("git cannot write `{name}`: {}", error.message()),
+        }
+    }
+
+    /// The file by which git locks the index, HEAD or a branch.
+    fn lock_of(&self, name: &str) -> PathBuf {
+        let folder = match name.starts_with("refs/") {
+            true => self.repository.commondir(),
+            false => self.repository.path(),
+        };
+        folder.join(format!("{name}.lock"))
+    }
+
+    /// Refuses to begin where another program of git's is at work, or was killed at it.
+    fn check_locks(&self) -> anyhow::Result<()> {
+        let branch = self.branch()?;
+        let names = ["index", "HEAD"].into_iter().chain(branch.as_deref());
+        match names
+            .map(|name| self.lock_of(name))
+            .find(|lock| lock.symlink_metadata().is_ok())
+        {
+            Some(lock) => Err(locked(&lock)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// libgit2 reads no sparse index, and would write none.
+fn unreadable_index(error: &git2::Error) -> anyhow::Error {
+    match error.message().contains("extension") {
+        true => anyhow::anyhow!(
+            "git's index is sparse, which only git itself writes\n  \
+             help: build without `--commit`, then `git add` and `git commit`; or run `git sparse-checkout reapply --no-sparse-index`"
+        ),
+        false => anyhow::anyhow!("cannot read git's index: {}", error.message()),
+    }
+}
+
+fn locked(lock: &Path) -> anyhow::Error {
+    let lock = lock.display();
+    anyhow::anyhow!(
+        "another git program is at work in this repository: `{lock}` is there\n  \
+         help: wait until it ends; if none is running, it was killed: remove the file"
+    )
+}
+
+/// Gives the index the bytes that it had.
+fn put_back(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let path = Utf8Path::from_path(path).context("the path of git's index is not UTF-8")?;
+    let (folder, name) = (path.parent(), path.file_name());
+    let folder = Folder::open(folder.unwrap_or(Utf8Path::new("")))?;
+    folder.write(name.unwrap_or_default(), bytes, Rights::Kept)?;
+    Ok(())
 }
 
 fn identity(

@@ -16,6 +16,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::emit::{Standing, Surroundings, TemplateFiles};
 use crate::expand::include::{holds_value, included_path, normalize};
 use crate::expand::{Included, Includes};
+use crate::files::open::bare_around;
+use crate::files::writer::Folder;
 use crate::files::{Bytes, EntryKind, Snapshot, folder_of};
 use crate::image::marker;
 use crate::install::{Mode, Releases, folder};
@@ -58,6 +60,8 @@ pub struct Project {
     pub(crate) read: HashMap<Bytes, Documents>,
     /// Policies whose values in the trees are not kept, as `namespace/name`.
     pub reset: Vec<String>,
+    /// The folders of included files, from the project's.
+    included: BTreeSet<Utf8PathBuf>,
     /// `None` where the TOML could not be read at all.
     pub built: Option<Built>,
 }
@@ -79,6 +83,11 @@ pub fn find(start: &Utf8Path, config: Option<&Utf8Path>) -> anyhow::Result<Utf8P
         if path.is_file() {
             return Ok(path);
         }
+    }
+    if let Some(folder) = bare_around(&start) {
+        bail!(
+            "`{folder}` is git's own folder, with no files checked out\n  help: run it where the files are: in a clone, or make one with `git worktree add DIR`"
+        );
     }
     bail!("no {CONFIG} here or in a folder above; `fluxgen init` makes one");
 }
@@ -191,6 +200,7 @@ impl Project {
             standing: Arc::default(),
             read: HashMap::new(),
             reset: Vec::new(),
+            included: BTreeSet::new(),
             built: None,
         };
         (project, document)
@@ -209,6 +219,18 @@ impl Project {
             self.left_over(&clusters)?;
         }
         self.compile_with_trees(document, only, releases);
+        Ok(())
+    }
+
+    /// Removes what a killed `image adopt` left beside an included file.
+    pub(crate) fn sweep(&self) -> std::io::Result<()> {
+        let root = Folder::open(&self.root)?;
+        for folder in &self.included {
+            // Through a link it would be another folder than the name says.
+            if let Ok(folder) = root.existing(folder.as_str()) {
+                folder.sweep()?;
+            }
+        }
         Ok(())
     }
 
@@ -321,6 +343,7 @@ impl Project {
                     continue;
                 }
                 let included = self.include(&path);
+                self.included.extend(path.parent().map(Utf8Path::to_owned));
                 includes.files.insert(path, included);
             }
         }

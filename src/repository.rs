@@ -8,6 +8,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use git2::{ErrorCode, Oid};
 
 use crate::diagnostic::nearest::nearest;
+use crate::files::index::entries;
+use crate::files::open::{bare_around, discover};
 use crate::files::{GitObjects, GitTree, Snapshot};
 
 /// The repository that a project is kept in.
@@ -63,6 +65,10 @@ pub enum RepositoryError {
     },
     #[error("`{path}` has a conflict in the index")]
     Unmerged { path: String },
+    #[error("`{folder}` is git's own folder, with no files checked out")]
+    Bare { folder: Utf8PathBuf },
+    #[error("the repository `{folder}` {form}, which fluxgen cannot read")]
+    Form { folder: Utf8PathBuf, form: String },
     #[error("git cannot read the repository: {0}")]
     Git(String),
 }
@@ -112,7 +118,42 @@ impl RepositoryError {
             } => "fetch the history with `git fetch --unshallow`".to_owned(),
             Self::NoMergeBase { .. } => "compare without `--merge-base`".to_owned(),
             Self::Unmerged { .. } => "resolve it and `git add` the file".to_owned(),
+            Self::Bare { .. } => {
+                "run it where the files are: in a clone, or make one with `git worktree add DIR`"
+                    .to_owned()
+            }
+            Self::Form { .. } => {
+                "`fluxgen check` and `fluxgen build` without `--commit` need no git; compare with `fluxgen diff`"
+                    .to_owned()
+            }
             Self::Git(_) => "`git fsck` says more".to_owned(),
+        }
+    }
+}
+
+impl RepositoryError {
+    /// Why the repository around a folder cannot be opened.
+    fn of(error: &git2::Error, folder: &Utf8Path) -> Self {
+        let said = error.message();
+        match error.code() {
+            ErrorCode::NotFound => Self::NoRepository {
+                folder: folder.to_owned(),
+            },
+            ErrorCode::Owner => Self::OtherOwner {
+                folder: Snapshot::top_of(folder),
+            },
+            // libgit2 has no code for these.
+            _ if said.contains("object format 'sha256'") => Self::Form {
+                folder: Snapshot::top_of(folder),
+                form: "names its objects by SHA-256".to_owned(),
+            },
+            _ => match said.split_once("unsupported extension name ") {
+                Some((_, name)) => Self::Form {
+                    folder: Snapshot::top_of(folder),
+                    form: format!("has the extension `{name}`"),
+                },
+                None => Self::Git(said.to_owned()),
+            },
         }
     }
 }
@@ -126,28 +167,21 @@ impl From<git2::Error> for RepositoryError {
 impl Repository {
     /// The repository around a project's folder: a clone, a linked worktree or a submodule.
     pub fn around(folder: &Utf8Path) -> Result<Self, RepositoryError> {
-        // git reads files without a look at their hashes too; `git fsck` is for that.
-        git2::opts::strict_hash_verification(false);
         let shown = folder.to_owned();
         let own = folder
             .canonicalize_utf8()
             .map_err(|error| RepositoryError::Git(format!("`{shown}`: {error}")))?;
-        let repository = git2::Repository::discover(&own).map_err(|error| match error.code() {
-            ErrorCode::NotFound => RepositoryError::NoRepository {
-                folder: own.clone(),
-            },
-            ErrorCode::Owner => RepositoryError::OtherOwner {
-                folder: top_of(&own),
-            },
-            _ => error.into(),
-        })?;
+        let repository = discover(&own).map_err(|error| RepositoryError::of(&error, &own))?;
         let top = repository
             .workdir()
             .and_then(|top| Utf8PathBuf::from_path_buf(top.to_owned()).ok())
             .and_then(|top| top.canonicalize_utf8().ok());
         let folder = top.and_then(|top| Some(own.strip_prefix(top).ok()?.to_owned()));
         let Some(folder) = folder else {
-            return Err(RepositoryError::NoRepository { folder: own });
+            return Err(match bare_around(&own) {
+                Some(folder) => RepositoryError::Bare { folder },
+                None => RepositoryError::NoRepository { folder: own },
+            });
         };
         Ok(Self {
             objects: Arc::new(GitObjects::new(repository)),
@@ -184,13 +218,15 @@ impl Repository {
 
     /// The project as it is staged.
     pub fn staged(&self) -> Result<Snapshot, RepositoryError> {
-        let index = self.index(&self.objects.repository())?;
-        let conflict = index.iter().find(|entry| (entry.flags >> 12) & 3 != 0);
-        if let Some(entry) = conflict {
-            let path = String::from_utf8_lossy(&entry.path).into_owned();
+        let entries = {
+            let repository = self.objects.repository();
+            entries(&repository, index_of_git(&repository).as_deref())?
+        };
+        if let Some(entry) = entries.iter().find(|entry| entry.stage != 0) {
+            let path = entry.path.clone();
             return Err(RepositoryError::Unmerged { path });
         }
-        let files = GitTree::of_index(&self.objects, &index);
+        let files = GitTree::of_staged(&self.objects, entries);
         Ok(Snapshot::new(Arc::new(files), self.folder.as_str()))
     }
 
@@ -294,12 +330,6 @@ fn beside(snapshot: &Snapshot, except: &BTreeSet<String>) -> BTreeSet<String> {
         }
     }
     names
-}
-
-/// The top folder of the repository around a folder, found without opening it.
-fn top_of(folder: &Utf8Path) -> Utf8PathBuf {
-    let is_top = |folder: &&Utf8Path| folder.join(".git").symlink_metadata().is_ok();
-    folder.ancestors().find(is_top).unwrap_or(folder).to_owned()
 }
 
 /// The index that a hook is to look at: `git commit FILE` makes one of its own.

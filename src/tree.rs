@@ -1,13 +1,11 @@
 //! The trees on disk: what stands there, whose it is, and writing what differs.
 //!
-//! Only files with our header are replaced or removed. Symbolic links are never followed. Each file
-//! is written beside its place and renamed, so that it is old or new and never half.
+//! Only files with our header are replaced or removed. How a file gets onto the disk is `files::writer`'s.
 
 mod conflict;
 mod maker;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::io::Write as _;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -16,6 +14,7 @@ use rayon::prelude::*;
 use crate::beside::is_applied;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::emit::{ClusterTree, HEADER, Standing, Tree};
+use crate::files::writer::{Folder, Rights, is_temporary};
 use crate::files::{Bytes, EntryKind, Found, Snapshot};
 use crate::image::marker;
 use crate::image::rewritten::is_rewritten;
@@ -28,9 +27,6 @@ pub(crate) use maker::Makers;
 
 /// The largest file of a user's own that is read for its resources, in bytes.
 pub(crate) const LARGEST_FOREIGN: u64 = 16 * 1024 * 1024;
-
-/// The start and end of the names of files being written.
-const TEMPORARY: (&str, &str) = (".fluxgen-", ".tmp");
 
 /// The files of a cluster's folder on disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -94,9 +90,7 @@ pub fn read(from: &Snapshot, base: &str) -> std::io::Result<Existing> {
             }
             EntryKind::Link => File::Link,
             EntryKind::Other => File::Foreign(None),
-            EntryKind::File if name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1) => {
-                File::Temporary
-            }
+            EntryKind::File if is_temporary(name) => File::Temporary,
             EntryKind::File => read_file(from, &found, name)?,
         };
         existing.files.insert(path, file);
@@ -450,6 +444,7 @@ impl Turn {
             // A file system that has locks fails here only when a signal comes.
             let _ = folder.lock();
         }
+        Folder::open(root)?.sweep()?;
         Ok(Self { _folder: folder })
     }
 }
@@ -467,59 +462,62 @@ impl Plan {
 
     /// Does it. Stops at the first file that cannot be written; a later build goes on from there.
     pub fn carry_out(&self, root: &Utf8Path) -> std::io::Result<()> {
+        let root = Folder::open(root)?;
+        let is_due = |cluster: &&ClusterPlan| !cluster.is_empty();
         self.clusters
             .par_iter()
-            .try_for_each(|cluster| cluster.carry_out(&root.join(&cluster.folder)))
+            .filter(is_due)
+            .try_for_each(|cluster| cluster.carry_out(&root.below(&cluster.folder)?))
     }
 }
 
 impl ClusterPlan {
-    fn carry_out(&self, base: &Utf8Path) -> std::io::Result<()> {
+    /// Whether nothing of it is to be touched.
+    fn is_empty(&self) -> bool {
+        self.write.is_empty() && self.remove.is_empty() && self.temporary.is_empty()
+    }
+
+    fn carry_out(&self, base: &Folder) -> std::io::Result<()> {
         for path in &self.temporary {
-            remove_file(&base.join(path))?;
+            let (folder, name) = split(path);
+            removed(base, folder, name)?;
         }
-        let mut last: Option<&str> = None;
+        let mut last: Option<(&str, Folder)> = None;
         for (path, text) in &self.write {
-            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            if last != Some(folder) {
-                fs_err::create_dir_all(base.join(folder))?;
-                last = Some(folder);
-            }
-            write_file(&base.join(folder), &base.join(path.as_ref()), text)?;
+            let (folder, name) = split(path);
+            let open = match last.take() {
+                Some((same, open)) if same == folder => open,
+                Some(_) | None => base.below(folder)?,
+            };
+            open.write(name, text.as_bytes(), Rights::Plain)?;
+            last = Some((folder, open));
         }
         for path in &self.remove {
-            remove_file(&base.join(path))?;
-            let mut above = Utf8Path::new(path).parent();
-            while let Some(folder) = above.filter(|folder| !folder.as_str().is_empty()) {
-                if std::fs::remove_dir(base.join(folder)).is_err() {
+            let (mut folder, name) = split(path);
+            removed(base, folder, name)?;
+            while !folder.is_empty() {
+                let (above, name) = split(folder);
+                let above_it = base.existing(above);
+                if !above_it.is_ok_and(|above| above.remove_empty(name)) {
                     break;
                 }
-                above = folder.parent();
+                folder = above;
             }
         }
         Ok(())
     }
 }
 
-fn remove_file(path: &Utf8Path) -> std::io::Result<()> {
-    match fs_err::remove_file(path) {
+/// Removes a file. In a sparse checkout not even its folder need be there.
+fn removed(base: &Folder, folder: &str, name: &str) -> std::io::Result<()> {
+    match base.existing(folder) {
+        Ok(folder) => folder.remove(name),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other,
+        Err(error) => Err(error),
     }
 }
 
-fn write_file(folder: &Utf8Path, path: &Utf8Path, text: &str) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let named = |error: std::io::Error| {
-        std::io::Error::new(error.kind(), format!("cannot write `{path}`: {error}"))
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(TEMPORARY.0)
-        .suffix(TEMPORARY.1)
-        .permissions(std::fs::Permissions::from_mode(0o644))
-        .tempfile_in(folder)
-        .map_err(named)?;
-    file.write_all(text.as_bytes()).map_err(named)?;
-    file.persist(path).map_err(|error| named(error.error))?;
-    Ok(())
+/// The folder of a path, empty at the top, and the name in it.
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
 }

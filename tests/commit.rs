@@ -370,3 +370,39 @@ fn a_commit_is_signed_where_git_signs() {
     );
     assert_eq!(repository.git(&["rev-parse", "HEAD"]), before);
 }
+
+#[test]
+fn a_lock_of_git_is_named_and_nothing_changes() {
+    for lock in ["index.lock", "HEAD.lock", "refs/heads/main.lock"] {
+        let repository = project();
+        repository.git(&["checkout", "--quiet", "-B", "main"]);
+        let index = || std::fs::read(repository.path().join(".git/index")).expect("an index");
+        let before = index();
+        let path = repository.path().join(".git").join(lock);
+        std::fs::write(&path, "").expect("written");
+        let said = refused(&repository, &[]);
+        assert!(said.contains("another git program is at work"), "{said}");
+        assert!(said.contains(lock), "{said}");
+        assert_eq!(index(), before, "{lock}");
+        std::fs::remove_file(&path).expect("removed");
+        committed(repository.path());
+        let status = repository.git(&["status", "--porcelain"]);
+        assert_eq!(status, "", "{lock}");
+    }
+}
+
+#[test]
+fn the_first_commit_and_one_on_a_detached_head_are_in_the_reflog() {
+    let repository = project();
+    repository.git(&["checkout", "--quiet", "--detach"]);
+    committed(repository.path());
+    let log = repository.git(&["log", "-g", "--format=%gs", "-1", "HEAD"]);
+    assert_eq!(log.trim(), "commit: trees");
+    let new = Repository::new();
+    new.git(&["config", "user.name", "Ada Lovelace"]);
+    new.git(&["config", "user.email", "ada@example.com"]);
+    new.write("fluxgen.toml", PROJECT);
+    committed(new.path());
+    let log = new.git(&["log", "-g", "--format=%gs", "-1", "HEAD"]);
+    assert_eq!(log.trim(), "commit (initial): trees");
+}

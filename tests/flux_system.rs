@@ -95,7 +95,8 @@ resources:
     scene.expect(0, &["build", "--dry-run"]);
     scene.expect(0, &["diff"]);
     scene.expect(0, &["check"]);
-    assert!(!scene.exists("fluxgen.lock"), "what is local is not locked");
+    let lock = scene.read("fluxgen.lock");
+    assert!(lock.contains("url = \"flux\""), "{lock}");
 }
 
 #[test]
@@ -145,7 +146,7 @@ fn a_manifest_of_another_version_or_of_nothing_is_refused_with_nothing_written()
     for (text, said) in [
         (
             text.replace("v2.9.4", "v2.8.8"),
-            "it is of Flux 2.8.8, `flux.version` says 2.9.4",
+            "`gotk.yaml` is of Flux 2.8.8, but `flux.version` is 2.9.4",
         ),
         ("a: [\n".to_owned(), "cannot be the install manifest"),
         (String::new(), "it holds no objects"),
@@ -158,6 +159,118 @@ fn a_manifest_of_another_version_or_of_nothing_is_refused_with_nothing_written()
         assert!(err.contains("error[flux-release]"), "{err}");
         assert!(!scene.exists("clusters"));
     }
+}
+
+#[test]
+fn what_a_finished_manifest_installs_is_flux() {
+    let object = |kind: &str, name: &str| {
+        format!(
+            "apiVersion: v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: flux-system}}\n"
+        )
+    };
+    for (kind, name) in [
+        ("Secret", "flux-system"),
+        ("ConfigMap", "gotk"),
+        ("Namespace", "apps"),
+        ("Deployment", "web"),
+        ("CustomResourceDefinition", "certificates.cert-manager.io"),
+    ] {
+        let scene = Scene::new(&project("distribution = \"gotk.yaml\"\n"));
+        scene.write("gotk.yaml", &object(kind, name));
+        let (_, err) = scene.expect(1, &["check"]);
+        assert!(err.contains("no namespace of Flux"), "{kind}: {err}");
+    }
+    for (kind, name) in [
+        ("Namespace", "flux-system"),
+        ("Deployment", "source-controller"),
+        (
+            "CustomResourceDefinition",
+            "gitrepositories.source.toolkit.fluxcd.io",
+        ),
+    ] {
+        let scene = Scene::new(&project("distribution = \"gotk.yaml\"\n"));
+        scene.write("gotk.yaml", &object(kind, name));
+        scene.expect(0, &["check"]);
+    }
+}
+
+#[test]
+fn a_local_distribution_is_held_to_the_lock() {
+    for distribution in ["flux", "gotk.yaml"] {
+        let scene = Scene::new(&PROJECT.replace("\"flux\"", &format!("\"{distribution}\"")));
+        let manifest = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: flux-system\n";
+        scene.write("gotk.yaml", manifest);
+        scene.expect(0, &["build"]);
+        let changed = match distribution {
+            "flux" => "flux/rbac.yaml",
+            file => file,
+        };
+        let before = scene.read(changed);
+        // git may have given it other line ends.
+        scene.write(changed, &before.replace('\n', "\r\n"));
+        scene.expect(0, &["check"]);
+        scene.write(changed, &format!("{before}# changed\n"));
+        let (_, err) = scene.expect(2, &["build"]);
+        assert!(err.contains("the lock says"), "{err}");
+        let before = scene.read("fluxgen.lock");
+        scene.expect(0, &["lock", "--update"]);
+        assert_ne!(scene.read("fluxgen.lock"), before);
+        scene.expect(0, &["build", "--locked"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_distribution_is_a_plain_file_in_the_repository() {
+    use std::os::unix::fs::symlink;
+    let manifest = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: flux-system\n";
+    let outside = tempfile::tempdir().expect("a folder");
+    let absolute = outside.path().join("gotk.yaml");
+    fs_err::write(&absolute, manifest).expect("written");
+    let absolute = absolute.display().to_string();
+    for (distribution, place) in [
+        ("gotk.yaml", "gotk.yaml"),
+        ("a/gotk.yaml", "a"),
+        ("a/flux.tar.gz", "a/flux.tar.gz"),
+        ("flux2", "flux2"),
+    ] {
+        for target in [
+            "/dev/zero",
+            outside.path().to_str().expect("UTF-8"),
+            absolute.as_str(),
+        ] {
+            let scene = Scene::new(&project(&format!("distribution = \"{distribution}\"\n")));
+            if place.starts_with("a/") {
+                fs_err::create_dir(scene.path("a")).expect("made");
+            }
+            symlink(target, scene.path(place)).expect("a link");
+            let (_, err) = scene.expect(1, &["check"]);
+            assert!(err.contains("leads out of the repository"), "{err}");
+        }
+    }
+    for distribution in [
+        "../gotk.yaml",
+        "/dev/zero",
+        "/dev/stdin",
+        "/proc/self/environ",
+    ] {
+        let toml = project(&format!("distribution = \"{distribution}\"\n"));
+        Scene::new(&toml).expect(1, &["check"]);
+    }
+    // A pipe that nobody writes to is not waited for.
+    let scene = Scene::new(&project("distribution = \"gotk.yaml\"\n"));
+    let made = Command::new("mkfifo").arg(scene.path("gotk.yaml")).status();
+    if made.is_ok_and(|status| status.success()) {
+        let (_, err) = scene.expect(1, &["check"]);
+        assert!(err.contains("is not a regular file"), "{err}");
+    }
+    // A link inside, and an absolute path, are what the user wrote.
+    let scene = Scene::new(&project("distribution = \"gotk.yaml\"\n"));
+    scene.write("vendor/x.yaml", manifest);
+    symlink("vendor/x.yaml", scene.path("gotk.yaml")).expect("a link");
+    scene.expect(0, &["check"]);
+    let toml = project(&format!("distribution = \"{absolute}\"\n"));
+    Scene::new(&toml).expect(0, &["check"]);
 }
 
 #[test]

@@ -291,7 +291,7 @@ fn each_cluster_may_have_its_own_distribution() {
     assert!(of("staging").contains("source-controller:v1.9.0\n"));
     assert_eq!(of("staging"), of("edge"));
     assert!(of("far").ends_with("  name: flux-system\n"));
-    assert_eq!(scene.read("fluxgen.lock").matches("[[release]]").count(), 2);
+    assert_eq!(scene.read("fluxgen.lock").matches("[[release]]").count(), 4);
 }
 
 #[test]

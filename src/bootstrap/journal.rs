@@ -4,13 +4,13 @@
 //! cannot be looked up: what this tool pushed, what somebody confirmed. No secrets.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::error::{Error, Result};
+use crate::files::writer::{Folder, Rights};
 
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -128,7 +128,7 @@ impl Journal {
         self.save()
     }
 
-    /// Writes to a temporary file and renames, so that a kill leaves the old or the new one.
+    /// A kill leaves the old or the new one.
     fn save(&self) -> Result<()> {
         let failed = |error: &dyn std::fmt::Display| {
             Error::new(format!(
@@ -139,14 +139,11 @@ impl Journal {
         };
         let text = toml::to_string(&self.record).map_err(|error| failed(&error))?;
         let dir = self.path.parent().unwrap_or(Utf8Path::new("."));
-        fs_err::create_dir_all(dir).map_err(|error| failed(&error))?;
-        let mut file = tempfile::NamedTempFile::new_in(dir).map_err(|error| failed(&error))?;
-        file.write_all(text.as_bytes())
-            .map_err(|error| failed(&error))?;
-        file.as_file().sync_all().map_err(|error| failed(&error))?;
-        file.persist(&self.path)
-            .map_err(|error| failed(&error.error))?;
-        Ok(())
+        let name = self.path.file_name().unwrap_or_default();
+        fs_err::create_dir_all(dir)
+            .and_then(|()| Folder::open(dir))
+            .and_then(|folder| folder.write_durably(name, text.as_bytes(), Rights::Private))
+            .map_err(|error| failed(&error))
     }
 }
 

@@ -108,6 +108,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     };
     if !args.dry_run {
         releases.save().map_err(super::refusal)?;
+        project.sweep()?;
         plan.carry_out(&project.root)?;
     }
     let mut out = summary(&plan);

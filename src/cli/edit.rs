@@ -1,8 +1,9 @@
 //! Edits of the user's TOML file.
 
-use anyhow::bail;
 use camino::Utf8Path;
 
+use crate::files::writer::{Folder, Rights};
+use crate::files::{Snapshot, folder_of};
 use crate::source::Span;
 
 /// The text with other words in some places.
@@ -17,22 +18,11 @@ pub(super) fn replaced(text: &str, mut edits: Vec<(Span, String)>) -> String {
     edited
 }
 
-/// Writes the TOML file beside its place and renames it, so that it is old or new and never half.
-pub(super) fn write(config: &Utf8Path, text: &str) -> anyhow::Result<()> {
-    let Some(folder) = config.parent() else {
-        bail!("`{config}` is in no folder");
-    };
-    let folder = if folder.as_str().is_empty() {
-        ".".into()
-    } else {
-        folder
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(".fluxgen-")
-        .suffix(".tmp")
-        .tempfile_in(folder)?;
-    std::io::Write::write_all(&mut file, text.as_bytes())?;
-    fs_err::set_permissions(file.path(), fs_err::metadata(config)?.permissions())?;
-    file.persist(config.canonicalize_utf8()?)?;
+/// Writes a file of the project that was read before; the file that it links to, where it is a link.
+pub(super) fn write(file: &Utf8Path, text: &str) -> anyhow::Result<()> {
+    let top = Snapshot::top_of(&folder_of(file));
+    let (folder, name) = Folder::of_file(&top, file)?;
+    folder.sweep()?;
+    folder.write(&name, text.as_bytes(), Rights::Kept)?;
     Ok(())
 }

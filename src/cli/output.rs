@@ -8,6 +8,7 @@ use super::print;
 use crate::compare::report::{Command, Report};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::render::{self, Style};
+use crate::files::writer;
 use crate::pages;
 use crate::report::{
     Format, Input, Request, RulePage, check_requests, human_changes, human_summary, render,
@@ -87,7 +88,7 @@ impl Output {
             match &request.file {
                 None if request.format == Format::Human => {}
                 None => print(&render(&input, request.format))?,
-                Some(file) => fs_err::write(file, render(&input, request.format))
+                Some(file) => writer::write_typed(file, render(&input, request.format).as_bytes())
                     .with_context(|| format!("cannot write the format `{}`", request.format))?,
             }
         }

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use camino::Utf8PathBuf;
 
+use super::edit::write;
 use super::output::style;
 use super::unified::FileDiff;
 use super::{Place, Status, print, tell, unreadable};
+use crate::files::writer;
 use crate::files::{Overlay, Snapshot, folder_of};
 use crate::forecast::{Plan, PlanError, Rename, Step, plan_rename};
 use crate::project::{self, Project};
@@ -124,7 +126,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
             new: &last.toml,
         };
         change.unified(false, &mut text);
-        write(&patch, &text)?;
+        writer::write_typed(&patch, text.as_bytes())?;
         write(&config, &plan.steps[0].toml)?;
         let _ = writeln!(
             out,
@@ -238,18 +240,4 @@ fn text_of(project: &Project) -> String {
 fn diff(name: &str, old: &str, new: &str, out: &mut String) {
     let color = style(&std::io::stdout()).color;
     FileDiff { name, old, new }.unified(color, out);
-}
-
-/// Writes beside the place and renames, so that the file is old or new.
-fn write(path: &Utf8PathBuf, text: &str) -> anyhow::Result<()> {
-    use std::io::Write as _;
-    let mut file = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(folder_of(path))
-        .with_context(|| format!("cannot write `{path}`"))?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path)
-        .map_err(|error| error.error)
-        .with_context(|| format!("cannot write `{path}`"))?;
-    Ok(())
 }

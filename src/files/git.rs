@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use git2::{ErrorCode, Oid, Repository};
 
+use super::index::Staged;
 use super::memory::{prefix, with_folders};
 use super::{Bytes, EntryKind, Files, FolderEntry, Found, path, too_large};
 
@@ -40,9 +41,6 @@ enum State {
     /// The staged files: path to object and mode.
     Index(BTreeMap<String, (Oid, u32)>),
 }
-
-/// What marks an entry that `git add --intent-to-add` made: nothing of it is staged.
-const INTENT_TO_ADD: u16 = 1 << 13;
 
 impl GitObjects {
     pub fn new(repository: Repository) -> Self {
@@ -155,15 +153,14 @@ impl GitTree {
     }
 
     /// What is staged. Entries in conflict are left out.
-    pub fn of_index(objects: &Arc<GitObjects>, index: &git2::Index) -> Self {
-        let entries = index
-            .iter()
-            .filter(|entry| (entry.flags >> 12) & 3 == 0)
-            .filter(|entry| entry.flags_extended & INTENT_TO_ADD == 0)
-            .filter_map(|entry| {
-                let path = String::from_utf8(entry.path).ok()?;
-                Some((path, (entry.id, entry.mode)))
-            })
+    pub(crate) fn of_staged(
+        objects: &Arc<GitObjects>,
+        entries: impl IntoIterator<Item = Staged>,
+    ) -> Self {
+        let entries = entries
+            .into_iter()
+            .filter(|entry| entry.stage == 0 && !entry.is_intended)
+            .map(|entry| (entry.path, (entry.id, entry.mode)))
             .collect();
         Self {
             objects: Arc::clone(objects),
@@ -360,6 +357,7 @@ mod tests {
         index
             .read_tree(&repository.find_tree(outer).expect("the tree"))
             .expect("read");
+        let staged = crate::files::index::entries(&repository, None).expect("entries");
 
         let objects = Arc::new(GitObjects::new(repository));
         let files = GitTree::of_tree(&objects, outer);
@@ -371,7 +369,7 @@ mod tests {
         let link = files.link("apps/link").expect("readable");
         assert_eq!(link.as_deref(), Some("kind: A"));
 
-        let files = GitTree::of_index(&objects, &index);
+        let files = GitTree::of_staged(&objects, staged);
         assert_eq!(text(&files, "apps/a.yaml").as_deref(), Some("kind: A"));
         assert_eq!(text(&files, "apps/link"), None);
         assert_eq!(count(&files, ""), Some(1));

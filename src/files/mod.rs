@@ -2,13 +2,18 @@
 //!
 //! Whoever reads a project reads it through this, so that a commit is read by the same code as the disk.
 
+pub(crate) mod absolute;
 mod git;
+pub(crate) mod index;
 mod memory;
 mod noted;
+pub(crate) mod open;
 mod overlay;
 pub(crate) mod path;
 mod snapshot;
+mod sparse;
 mod working_tree;
+pub(crate) mod writer;
 
 use std::io;
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::sparse::SparseTree;
 use super::{Bytes, EntryKind, Files, Found, WorkingTree, follow};
 
 /// Where a project is read from: its folder, in the working tree, in a commit or in the index.
@@ -38,16 +39,24 @@ impl Snapshot {
     /// The files on disk, of the repository around `root` or of the folder alone.
     pub fn on_disk(root: &Utf8Path) -> Self {
         let own = root.canonicalize_utf8().unwrap_or_else(|_| root.to_owned());
-        let of_git = own
-            .ancestors()
-            .find(|folder| folder.join(".git").symlink_metadata().is_ok());
+        let of_git = repository_of(&own);
         let repository = of_git.unwrap_or(&own);
+        let files: Arc<dyn Files> = match of_git.and_then(SparseTree::of) {
+            Some(sparse) => Arc::new(sparse),
+            None => Arc::new(WorkingTree::new(repository)),
+        };
         let folder = own.strip_prefix(repository).unwrap_or(Utf8Path::new(""));
         Self {
-            files: Arc::new(WorkingTree::new(repository)),
+            files,
             folder: folder.as_str().replace('\\', "/"),
             is_of_git: of_git.is_some(),
         }
+    }
+
+    /// The top of the repository around `root` on disk, or `root` where there is none.
+    pub(crate) fn top_of(root: &Utf8Path) -> Utf8PathBuf {
+        let own = root.canonicalize_utf8().unwrap_or_else(|_| root.to_owned());
+        repository_of(&own).unwrap_or(&own).to_owned()
     }
 
     /// The same place in other files, those that this one's are read through.
@@ -127,6 +136,12 @@ impl Snapshot {
             ))
         })
     }
+}
+
+fn repository_of(folder: &Utf8Path) -> Option<&Utf8Path> {
+    folder
+        .ancestors()
+        .find(|folder| folder.join(".git").symlink_metadata().is_ok())
 }
 
 /// The folder of a TOML file as it was given.

@@ -4,6 +4,7 @@ use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{Mode, OFlags};
 
 use super::{Bytes, EntryKind, Files, FolderEntry, Found, path, too_large};
 
@@ -75,9 +76,20 @@ fn is_nothing(error: &io::Error) -> bool {
     )
 }
 
-fn read_file(place: &Utf8Path, path: &str, most: u64) -> io::Result<Bytes> {
-    let mut file = fs_err::File::open(place)?;
-    let length = file.metadata()?.len();
+/// The bytes of a plain file. What took its place since it was looked at is neither followed nor waited for.
+pub(super) fn read_file(place: &Utf8Path, path: &str, most: u64) -> io::Result<Bytes> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(place.as_std_path(), flags, Mode::empty());
+    let opened = opened.map_err(io::Error::from);
+    let mut file =
+        std::fs::File::from(opened.map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot open `{path}`: {error}"))
+        })?);
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other(format!("`{path}` is not a regular file")));
+    }
+    let length = metadata.len();
     if length > most {
         return Err(too_large(path, most));
     }

@@ -6,11 +6,11 @@
 mod place;
 mod script;
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::files::writer::{Folder, Rights};
+use crate::repository::Repository;
 use place::HookPlace;
 use script::{KEPT, Owner, Script};
 
@@ -81,6 +81,10 @@ impl Hook {
         config: &Utf8Path,
         program: Option<&Utf8Path>,
     ) -> anyhow::Result<Done> {
+        // A hook that cannot read the repository would refuse every commit.
+        if let Err(error) = Repository::around(&self.place.top) {
+            bail!("{error}\n  help: {}", error.help());
+        }
         let config = self.below_top(config)?;
         // Another machine has another path.
         let program = program.filter(|_| !self.place.is_in_work_tree);
@@ -112,11 +116,16 @@ impl Hook {
             Standing::Other => true,
         };
         fs_err::create_dir_all(&self.place.hooks)?;
-        let new = self.prepared(&script)?;
+        let hooks = self.folder()?;
         if is_other {
-            fs_err::rename(&self.path, &self.kept)?;
+            hooks.rename(NAME, KEPT)?;
         }
-        self.put(new)?;
+        if let Err(error) = self.put(&hooks, &script) {
+            if is_other {
+                hooks.rename(KEPT, NAME)?;
+            }
+            return Err(error);
+        }
         Ok(Done::Installed {
             hook: self.place.shown(&self.path),
             kept: (is_other || has_kept).then(|| self.place.shown(&self.kept)),
@@ -148,7 +157,7 @@ impl Hook {
             script.configs.retain(|other| *other != config);
             if !script.configs.is_empty() {
                 if script.configs.len() < count {
-                    self.put(self.prepared(&script)?)?;
+                    self.put(&self.folder()?, &script)?;
                 }
                 return Ok(Done::Left {
                     hook,
@@ -211,23 +220,16 @@ impl Hook {
         Ok(below.to_string())
     }
 
-    /// The new hook, complete, beside its place.
-    fn prepared(&self, script: &Script) -> anyhow::Result<tempfile::NamedTempFile> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let hooks = self.place.shown(&self.place.hooks);
-        let mut file = tempfile::Builder::new()
-            .prefix(".fluxgen-")
-            .permissions(std::fs::Permissions::from_mode(0o755))
-            .tempfile_in(&self.place.hooks)
-            .with_context(|| format!("cannot write to `{hooks}`"))?;
-        file.write_all(script.text().as_bytes())
-            .with_context(|| format!("cannot write to `{hooks}`"))?;
-        Ok(file)
+    /// The folder of hooks, without what a killed run left in it.
+    fn folder(&self) -> anyhow::Result<Folder> {
+        let folder = Folder::open(&self.place.hooks)?;
+        folder.sweep()?;
+        Ok(folder)
     }
 
-    fn put(&self, file: tempfile::NamedTempFile) -> anyhow::Result<()> {
-        file.persist(&self.path)
-            .with_context(|| format!("cannot write `{}`", self.place.shown(&self.path)))?;
-        Ok(())
+    fn put(&self, hooks: &Folder, script: &Script) -> anyhow::Result<()> {
+        hooks
+            .write(NAME, script.text().as_bytes(), Rights::Executable)
+            .with_context(|| format!("cannot write `{}`", self.place.shown(&self.path)))
     }
 }

@@ -1,10 +1,11 @@
 //! Releases that were fetched before, kept by their sha256 and checked whenever they are read.
 
-use std::io::Write as _;
+use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest as _, Sha256};
 
+use crate::files::writer::{Folder, Rights};
 use crate::install::{InstallError, Locked};
 
 /// A folder of archives named by what is in them.
@@ -50,16 +51,16 @@ impl Cache {
         (locked_by(&bytes) == *locked).then_some(bytes)
     }
 
-    /// Keeps an archive: written beside its place and renamed, so that no reader sees a half.
+    /// Keeps an archive; no reader ever sees a part of one.
     pub(crate) fn put(&self, bytes: &[u8]) -> Result<(), InstallError> {
         let path = self.path(&locked_by(bytes).sha256);
         let failed =
             |error: std::io::Error| InstallError::io("cannot write to the cache", &path, &error);
-        fs_err::create_dir_all(&self.folder).map_err(failed)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(failed)?;
-        file.write_all(bytes).map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&path).map_err(|error| failed(error.error))?;
+        let name = path.file_name().unwrap_or_default();
+        fs_err::create_dir_all(&self.folder)
+            .and_then(|()| Folder::open(&self.folder))
+            .and_then(|folder| folder.write_durably(name, bytes, Rights::Private))
+            .map_err(failed)?;
         Ok(())
     }
 }
@@ -69,6 +70,29 @@ pub(crate) fn locked_by(bytes: &[u8]) -> Locked {
     Locked {
         size: bytes.len() as u64,
         sha256: sha256(bytes),
+    }
+}
+
+/// Size and sha256 of a text, the same whatever line ends git gave it.
+pub(crate) fn locked_by_text(text: &str) -> Locked {
+    match text.contains("\r\n") {
+        true => locked_by(text.replace("\r\n", "\n").as_bytes()),
+        false => locked_by(text.as_bytes()),
+    }
+}
+
+/// Size and sha256 of files: the sum of their sizes, and what `sha256sum *.yaml | sha256sum` prints.
+pub(crate) fn locked_by_files(files: &BTreeMap<String, String>) -> Locked {
+    let mut size = 0;
+    let mut sums = String::new();
+    for (name, text) in files {
+        let file = locked_by_text(text);
+        size += file.size;
+        sums.push_str(&format!("{}  {name}\n", file.sha256));
+    }
+    Locked {
+        size,
+        sha256: sha256(sums.as_bytes()),
     }
 }
 

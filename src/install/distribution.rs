@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 
 use crate::install::archive::{LIMITS, from_files, unpack};
-use crate::install::cache::{Cache, locked_by};
+use crate::install::cache::{Cache, locked_by, locked_by_files};
 use crate::install::download::is_loopback_http;
 use crate::install::{Fetch, InstallError, Local, Lock, Locked, Manifests};
 
@@ -21,9 +21,9 @@ pub enum Source {
     /// A `manifests.tar.gz`; the lock knows it by `name`, the path as it was written.
     Archive { path: Utf8PathBuf, name: String },
     /// The folder that it unpacks to.
-    Folder(Utf8PathBuf),
-    /// A finished install manifest, taken as it is.
-    Manifest(Utf8PathBuf),
+    Folder { path: Utf8PathBuf, name: String },
+    /// A finished install manifest, used unchanged.
+    Manifest { path: Utf8PathBuf, name: String },
 }
 
 /// Whether the network may be asked and the lock may change.
@@ -77,27 +77,26 @@ impl Source {
             });
         }
         let path = folder.join(text);
-        Ok(match path.as_str().to_ascii_lowercase() {
-            name if name.ends_with(".tar.gz") || name.ends_with(".tgz") => Self::Archive {
-                path,
-                name: text.to_owned(),
-            },
-            name if name.ends_with(".yaml") || name.ends_with(".yml") => Self::Manifest(path),
-            _ => Self::Folder(path),
+        let name = text.to_owned();
+        Ok(match text.to_ascii_lowercase() {
+            end if end.ends_with(".tar.gz") || end.ends_with(".tgz") => {
+                Self::Archive { path, name }
+            }
+            end if end.ends_with(".yaml") || end.ends_with(".yml") => Self::Manifest { path, name },
+            _ => Self::Folder { path, name },
         })
     }
 
-    /// What the lock calls the archive of a version: its address, or its path as it was written.
-    /// `None` where there is no archive to lock.
-    pub fn url(&self, version: &Version) -> Option<String> {
+    /// What the lock calls the distribution of a version: its address, or its path as it was written.
+    pub fn url(&self, version: &Version) -> String {
         match self {
             Self::Release { base } if !base.contains("{version}") => {
-                Some(format!("{base}/v{version}/manifests.tar.gz"))
+                format!("{base}/v{version}/manifests.tar.gz")
             }
-            Self::Release { base: text } | Self::Archive { name: text, .. } => {
-                Some(text.replace("{version}", &version.to_string()))
-            }
-            Self::Folder(_) | Self::Manifest(_) => None,
+            Self::Release { base: text }
+            | Self::Archive { name: text, .. }
+            | Self::Folder { name: text, .. }
+            | Self::Manifest { name: text, .. } => text.replace("{version}", &version.to_string()),
         }
     }
 }
@@ -137,17 +136,24 @@ impl Distribution {
         match source {
             Source::Release { .. } => self.release(source, version, lock, mode),
             Source::Archive { path, .. } => {
-                let url = source.url(version).unwrap_or_default();
-                let bytes = archive(&versioned(path, version), &self.local)?;
-                let manifests = hold_to(&url, &bytes, version, lock, mode)?;
+                let url = source.url(version);
+                let bytes = self.local.read(&url, LIMITS.packed);
+                let bytes = bytes.map_err(|error| InstallError::Local {
+                    path: versioned(path, version),
+                    reason: error.to_string(),
+                })?;
+                let manifests = unpacked(&url, &bytes, version, lock, mode)?;
                 Ok((manifests, Taken::Local))
             }
-            Source::Folder(path) => {
-                let manifests = folder(&versioned(path, version), &self.local)?;
+            Source::Folder { path, .. } => {
+                let url = source.url(version);
+                let (manifests, found) = folder(&versioned(path, version), &url, &self.local)?;
                 manifests.check()?;
+                manifests.check_version(&url, version)?;
+                hold_to(&url, found, version, lock, mode)?;
                 Ok((manifests, Taken::Local))
             }
-            Source::Manifest(path) => Err(InstallError::Local {
+            Source::Manifest { path, .. } => Err(InstallError::Local {
                 path: path.clone(),
                 reason: "it is a finished manifest, which no option changes".to_owned(),
             }),
@@ -161,7 +167,7 @@ impl Distribution {
         lock: &mut Lock,
         mode: Mode,
     ) -> Result<(Manifests, Taken), InstallError> {
-        let url = source.url(version).unwrap_or_default();
+        let url = source.url(version);
         let known = lock.get(version, &url);
         if let Some(locked) = known
             && let Some(bytes) = self.cache.get(locked)
@@ -187,7 +193,7 @@ impl Distribution {
         };
         let bytes = fetch.get(&url)?;
         let mut with = lock.clone();
-        let manifests = hold_to(&url, &bytes, version, &mut with, mode)?;
+        let manifests = unpacked(&url, &bytes, version, &mut with, mode)?;
         self.cache.put(&bytes)?;
         *lock = with;
         Ok((manifests, Taken::Network))
@@ -195,27 +201,41 @@ impl Distribution {
 }
 
 /// The manifests in an archive that is what the lock says, which learns of one that it does not know.
-fn hold_to(
+fn unpacked(
     url: &str,
     bytes: &[u8],
     version: &Version,
     lock: &mut Lock,
     mode: Mode,
 ) -> Result<Manifests, InstallError> {
-    let found = locked_by(bytes);
-    match (lock.get(version, url), mode) {
-        (Some(expected), _) => compare(url, expected, &found)?,
-        (None, Mode::Locked) => {
-            return Err(InstallError::NotLocked {
-                version: version.to_string(),
-            });
-        }
-        (None, Mode::Online | Mode::Offline) => {}
-    }
+    // Bytes that are not the lock's are not even unpacked.
+    let mut with = lock.clone();
+    hold_to(url, locked_by(bytes), version, &mut with, mode)?;
     let manifests = unpack(url, bytes, &LIMITS)?;
     manifests.check()?;
-    lock.add(version.clone(), url, found);
+    manifests.check_version(url, version)?;
+    *lock = with;
     Ok(manifests)
+}
+
+/// Compares what was found with the lock, which learns of a distribution that it does not know.
+pub(super) fn hold_to(
+    url: &str,
+    found: Locked,
+    version: &Version,
+    lock: &mut Lock,
+    mode: Mode,
+) -> Result<(), InstallError> {
+    match (lock.get(version, url), mode) {
+        (Some(expected), _) => compare(url, expected, &found),
+        (None, Mode::Locked) => Err(InstallError::NotLocked {
+            version: version.to_string(),
+        }),
+        (None, Mode::Online | Mode::Offline) => {
+            lock.add(version.clone(), url, found);
+            Ok(())
+        }
+    }
 }
 
 fn compare(name: &str, expected: &Locked, found: &Locked) -> Result<(), InstallError> {
@@ -238,21 +258,14 @@ fn compare(name: &str, expected: &Locked, found: &Locked) -> Result<(), InstallE
     Ok(())
 }
 
-fn versioned(path: &Utf8Path, version: &Version) -> Utf8PathBuf {
+pub(super) fn versioned(path: &Utf8Path, version: &Version) -> Utf8PathBuf {
     path.as_str()
         .replace("{version}", &version.to_string())
         .into()
 }
 
-fn archive(path: &Utf8Path, local: &Local) -> Result<Vec<u8>, InstallError> {
-    let read = local.read(path, LIMITS.packed);
-    read.map_err(|error| InstallError::Local {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
-}
-
-fn folder(path: &Utf8Path, local: &Local) -> Result<Manifests, InstallError> {
+/// The manifests in a folder, and what the lock keeps of them.
+fn folder(path: &Utf8Path, name: &str, local: &Local) -> Result<(Manifests, Locked), InstallError> {
     let refused = |reason: String| InstallError::Local {
         path: path.to_owned(),
         reason,
@@ -260,12 +273,13 @@ fn folder(path: &Utf8Path, local: &Local) -> Result<Manifests, InstallError> {
     let failed = |error: std::io::Error| refused(error.to_string());
     let mut files = BTreeMap::new();
     let mut total = 0_u64;
-    for name in local.list(path).map_err(failed)? {
-        if !name.ends_with(".yaml") {
+    for file in local.list(name).map_err(failed)? {
+        if !file.ends_with(".yaml") {
             continue;
         }
+        let place = Utf8Path::new(name).join(&file);
         let bytes = local
-            .read(&path.join(&name), LIMITS.unpacked)
+            .read(place.as_str(), LIMITS.unpacked)
             .map_err(failed)?;
         total += bytes.len() as u64;
         if total > LIMITS.unpacked {
@@ -275,10 +289,11 @@ fn folder(path: &Utf8Path, local: &Local) -> Result<Manifests, InstallError> {
             )));
         }
         let text =
-            String::from_utf8(bytes).map_err(|_| refused(format!("`{name}` is not UTF-8")))?;
-        files.insert(name, text);
+            String::from_utf8(bytes).map_err(|_| refused(format!("`{file}` is not UTF-8")))?;
+        files.insert(file, text);
     }
-    from_files(files).map_err(refused)
+    let locked = locked_by_files(&files);
+    Ok((from_files(files).map_err(refused)?, locked))
 }
 
 #[cfg(test)]
@@ -289,7 +304,7 @@ mod tests {
     fn a_source_is_told_by_its_text() {
         let parse = |text| Source::parse(text, Utf8Path::new("/repo"));
         let version = Version::new(2, 9, 4);
-        let url = |source: &Source| source.url(&version).unwrap();
+        let url = |source: &Source| source.url(&version);
         assert_eq!(
             url(&Source::default()),
             "https://github.com/fluxcd/flux2/releases/download/v2.9.4/manifests.tar.gz"
@@ -323,11 +338,17 @@ mod tests {
         );
         assert_eq!(
             parse("vendor/flux").unwrap(),
-            Source::Folder("/repo/vendor/flux".into())
+            Source::Folder {
+                path: "/repo/vendor/flux".into(),
+                name: "vendor/flux".to_owned(),
+            }
         );
         assert_eq!(
             parse("gotk.yaml").unwrap(),
-            Source::Manifest("/repo/gotk.yaml".into())
+            Source::Manifest {
+                path: "/repo/gotk.yaml".into(),
+                name: "gotk.yaml".to_owned(),
+            }
         );
     }
 }

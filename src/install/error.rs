@@ -43,6 +43,13 @@ pub enum InstallError {
     Local { path: Utf8PathBuf, reason: String },
     #[error("`{path}` cannot be the install manifest: {reason}")]
     Manifest { path: Utf8PathBuf, reason: String },
+    #[error("`{name}` is of Flux {found}{because}, but `flux.version` is {version}")]
+    Version {
+        name: String,
+        found: String,
+        because: String,
+        version: String,
+    },
     #[error("the release of Flux {version} is not at hand, and this run may not download it")]
     Offline { version: String },
     #[error("Flux {version} is not in the lock, and --locked forbids to add it")]
@@ -82,7 +89,8 @@ impl InstallError {
             | Self::MissingComponent { .. }
             | Self::NotHttps { .. }
             | Self::Local { .. }
-            | Self::Manifest { .. } => false,
+            | Self::Manifest { .. }
+            | Self::Version { .. } => false,
             Self::Shape { .. }
             | Self::Yaml { .. }
             | Self::InsecureRedirect { .. }
@@ -135,6 +143,16 @@ impl InstallError {
                 "run `fluxgen lock` once with a network, or point `flux.distribution` to a local archive"
             }
             Self::Manifest { .. } => "name the output of `flux install --export` of that version",
+            Self::Version { found, version, .. } if found.split('.').count() == 3 => {
+                return format!(
+                    "set `flux.version = \"{found}\"`, or name the distribution of {version}"
+                );
+            }
+            Self::Version { version, .. } => {
+                return format!(
+                    "set `flux.version` to what it is, or name the distribution of {version}"
+                );
+            }
             Self::LockChanges { .. } | Self::NotLocked { .. } => {
                 "run `fluxgen lock` and commit fluxgen.lock"
             }

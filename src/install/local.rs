@@ -1,70 +1,74 @@
-//! Files of a local distribution: on disk, or as git's index has them.
+//! Files of a local distribution: through the reader of the project, or at an absolute path that the user wrote.
 
 use std::io::{self, ErrorKind};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
-use crate::files::{EntryKind, Snapshot, path};
+use crate::files::{EntryKind, Snapshot, absolute, follow};
 
 /// Where local distributions are read from.
 #[derive(Debug, Clone, Default)]
 pub struct Local {
-    /// The folder of the TOML file, and the state of the repository that counts before the disk.
-    staged: Option<(Utf8PathBuf, Snapshot)>,
+    /// States of the repository; the first that has something at a path is asked.
+    states: Vec<Snapshot>,
 }
 
 impl Local {
-    /// What git's index has is read from there; what it does not have, from disk.
-    pub fn staged(folder: &Utf8Path, snapshot: &Snapshot) -> Self {
+    /// `folder` is that of the TOML file, which paths are relative to.
+    pub fn on_disk(folder: &Utf8Path) -> Self {
         Self {
-            staged: Some((folder.to_owned(), snapshot.clone())),
+            states: vec![Snapshot::on_disk(folder)],
         }
     }
 
-    /// The place in the snapshot, if something of that name is there.
-    fn tracked(&self, path: &Utf8Path) -> Option<(&Snapshot, String, EntryKind)> {
-        let (folder, snapshot) = self.staged.as_ref()?;
-        let relative = path.strip_prefix(folder).ok()?;
-        let place = path::join(snapshot.folder(), relative.as_str())?;
-        match snapshot.files().kind(&place) {
-            Ok(Some(kind @ (EntryKind::File | EntryKind::Folder))) => Some((snapshot, place, kind)),
-            Ok(Some(EntryKind::Link | EntryKind::Other) | None) | Err(_) => None,
+    /// What another state of the repository has is read from there; what it does not have, as before.
+    pub(crate) fn first_of(mut self, snapshot: &Snapshot) -> Self {
+        self.states.insert(0, snapshot.clone());
+        self
+    }
+
+    /// The state that has something at a relative path, the place in it after all links, and what is there.
+    fn locate(&self, path: &str) -> io::Result<(&Snapshot, String, EntryKind)> {
+        for snapshot in &self.states {
+            let files = snapshot.files();
+            if let Some(place) = follow(&**files, &snapshot.from_root(path))?
+                && let Some(kind) = files.kind(&place)?
+            {
+                return Ok((snapshot, place, kind));
+            }
         }
+        Err(io::Error::new(ErrorKind::NotFound, "nothing is there"))
     }
 
     /// The bytes of a file of at most `most` bytes.
-    pub(crate) fn read(&self, path: &Utf8Path, most: u64) -> io::Result<Vec<u8>> {
-        let too_large = || io::Error::other(format!("it has more than {most} bytes"));
-        if let Some((snapshot, place, EntryKind::File)) = self.tracked(path) {
-            return match snapshot.files().read(&place, most) {
-                Ok(Some(bytes)) => Ok(bytes.to_vec()),
-                Ok(None) => Err(io::Error::from(ErrorKind::NotFound)),
-                Err(error) if error.kind() == ErrorKind::FileTooLarge => Err(too_large()),
-                Err(error) => Err(error),
-            };
+    pub(crate) fn read(&self, path: &str, most: u64) -> io::Result<Vec<u8>> {
+        let read = if Utf8Path::new(path).is_absolute() {
+            absolute::read(path.into(), most)
+        } else {
+            let (snapshot, place, _) = self.locate(path)?;
+            let read = snapshot.files().read(&place, most);
+            read.and_then(|bytes| bytes.ok_or_else(|| io::Error::other("it is not a regular file")))
+        };
+        match read {
+            Ok(bytes) => Ok(bytes.to_vec()),
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+                Err(io::Error::other(format!("it has more than {most} bytes")))
+            }
+            Err(error) => Err(error),
         }
-        if fs_err::metadata(path)?.len() > most {
-            return Err(too_large());
-        }
-        fs_err::read(path)
     }
 
-    /// The names of the files in a folder.
-    pub(crate) fn list(&self, folder: &Utf8Path) -> io::Result<Vec<String>> {
-        if let Some((snapshot, place, EntryKind::Folder)) = self.tracked(folder) {
-            let entries = snapshot.files().list(&place)?.unwrap_or_default();
-            let files = entries.into_iter().filter(|it| it.kind == EntryKind::File);
-            return Ok(files.map(|entry| entry.name).collect());
+    /// The names of the files in a folder, sorted.
+    pub(crate) fn list(&self, path: &str) -> io::Result<Vec<String>> {
+        if Utf8Path::new(path).is_absolute() {
+            return absolute::list(path.into());
         }
-        let mut names = Vec::new();
-        for entry in fs_err::read_dir(folder.as_std_path())? {
-            let entry = entry?;
-            if entry.metadata()?.is_file()
-                && let Some(name) = entry.file_name().to_str()
-            {
-                names.push(name.to_owned());
-            }
-        }
-        Ok(names)
+        let (snapshot, place, _) = self.locate(path)?;
+        let Some(entries) = snapshot.files().list(&place)? else {
+            return Err(io::Error::other("it is not a folder"));
+        };
+        let is_read = |kind| matches!(kind, EntryKind::File | EntryKind::Link);
+        let files = entries.into_iter().filter(|entry| is_read(entry.kind));
+        Ok(files.map(|entry| entry.name).collect())
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use crate::install::{Document, InstallError};
+use semver::Version;
+
+use crate::install::{Document, InstallError, identity};
 
 /// The manifests of one release of Flux: `source-controller.yaml`, `rbac.yaml`, `policies.yaml` ….
 ///
@@ -53,6 +55,17 @@ impl Manifests {
                     reason,
                 });
             }
+        }
+        Ok(())
+    }
+
+    /// Refuses controllers that belong to another minor of Flux: a release names its version nowhere else.
+    pub(crate) fn check_version(&self, name: &str, version: &Version) -> Result<(), InstallError> {
+        for file in self.names() {
+            let documents: Vec<&Document> =
+                self.documents(file)?.unwrap_or_default().iter().collect();
+            let text = self.text(file).unwrap_or_default();
+            identity::check_version(name, text, &documents, version)?;
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ mod document;
 mod download;
 mod error;
 pub(crate) mod folder;
+mod identity;
 mod kustomization;
 mod local;
 mod lock;

@@ -3,22 +3,21 @@
 //! A distinct set of options costs one transformation, however many clusters share it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 
 use crate::emit::HEADER;
+use crate::files::writer::{Folder, Rights};
 use crate::files::{Snapshot, folder_of};
 use crate::install::archive::LIMITS;
-use crate::install::cache::sha256;
-use crate::install::distribution::Taken;
+use crate::install::cache::{locked_by_text, sha256};
+use crate::install::distribution::{Taken, hold_to, versioned};
 use crate::install::{
-    Cache, Distribution, Document, Fetch, InstallError, Local, Lock, Manifests, Mode, Options,
-    Source, Watch, build,
+    Cache, Distribution, Document, Fetch, InstallError, Local, Lock, Locked, Manifests, Mode,
+    Options, Source, Watch, build, identity,
 };
-use crate::node::Node;
 
 /// The largest lock that is read, in bytes.
 const LARGEST_LOCK: u64 = 16 * 1024 * 1024;
@@ -96,8 +95,8 @@ impl Releases {
             None => Lock::default(),
         };
         Ok(Self {
+            local: Local::on_disk(&folder),
             folder,
-            local: Local::default(),
             lock_file,
             before: lock.clone(),
             lock,
@@ -117,7 +116,7 @@ impl Releases {
 
     /// Reads local distributions as another state of the repository has them.
     pub(crate) fn staged(mut self, snapshot: &Snapshot) -> Self {
-        self.local = Local::staged(&self.folder, snapshot);
+        self.local = self.local.first_of(snapshot);
         self
     }
 
@@ -197,28 +196,49 @@ impl Releases {
             Some(text) => Source::parse(text, &self.folder)?,
             None => Source::default(),
         };
-        if let Source::Manifest(path) = &source {
-            return Ok(manifest(path, &options.version, &self.local)?);
-        }
         let url = source.url(&options.version);
-        if let Some(url) = &url {
-            self.used.insert((options.version.clone(), url.clone()));
-            self.used_options.insert(key.1.clone());
-            if self.trusts_trees
-                && let Some(text) = self.committed(&options.version, url, &key.1, committed)
-            {
-                return Ok(text);
+        self.used.insert((options.version.clone(), url.clone()));
+        self.used_options.insert(key.1.clone());
+        let text: Arc<str> = match &source {
+            Source::Manifest { path, .. } => self.manifest(path, &url, options)?,
+            Source::Release { .. } | Source::Archive { .. } | Source::Folder { .. } => {
+                // What is in the repository is read itself: it may have been changed.
+                let may_trust = self.trusts_trees && !matches!(source, Source::Folder { .. });
+                if may_trust
+                    && let Some(text) = self.committed(&options.version, &url, &key.1, committed)
+                {
+                    return Ok(text);
+                }
+                let manifests = self.manifests(&key.0, &source, &options.version)?;
+                self.transformations += 1;
+                Arc::from(build(&manifests, options)?.text())
             }
-        }
-        let manifests = self.manifests(&key.0, &source, &options.version)?;
-        let text = build(&manifests, options)?.text();
-        self.transformations += 1;
-        let release = url.and_then(|url| self.lock.get(&options.version, &url).cloned());
-        if let Some(release) = release {
+        };
+        if let Some(release) = self.lock.get(&options.version, &url).cloned() {
             self.lock
                 .add_install(&release, key.1.as_str(), sha256(text.as_bytes()));
         }
-        Ok(Arc::from(text))
+        Ok(text)
+    }
+
+    /// A finished install manifest, held to the lock.
+    fn manifest(
+        &mut self,
+        path: &Utf8Path,
+        url: &str,
+        options: &Options,
+    ) -> Result<Arc<str>, InstallError> {
+        let version = &options.version;
+        let (text, found) = manifest(path, url, options, &self.local)?;
+        let mut lock = self.lock.clone();
+        if self.updates {
+            lock.forget(version, url);
+        }
+        hold_to(url, found, version, &mut lock, self.mode)?;
+        self.lock = lock;
+        let key = (version.clone(), url.to_owned());
+        self.taken.insert(key, Taken::Local);
+        Ok(text)
     }
 
     /// The committed manifest that these options made of the locked release.
@@ -256,7 +276,9 @@ impl Releases {
     fn load(&mut self, source: &Source, version: &Version) -> Result<Manifests, InstallError> {
         let cache = match source {
             Source::Release { .. } => Cache::from_environment()?,
-            Source::Archive { .. } | Source::Folder(_) | Source::Manifest(_) => Cache::at(""),
+            Source::Archive { .. } | Source::Folder { .. } | Source::Manifest { .. } => {
+                Cache::at("")
+            }
         };
         let distribution = Distribution {
             cache,
@@ -268,14 +290,12 @@ impl Releases {
         };
         let url = source.url(version);
         let mut lock = self.lock.clone();
-        if let (true, Some(url)) = (self.updates, &url) {
-            lock.forget(version, url);
+        if self.updates {
+            lock.forget(version, &url);
         }
         let (manifests, taken) = distribution.take(source, version, &mut lock, self.mode)?;
         self.lock = lock;
-        if let Some(url) = url {
-            self.taken.insert((version.clone(), url), taken);
-        }
+        self.taken.insert((version.clone(), url), taken);
         Ok(manifests)
     }
 
@@ -318,13 +338,10 @@ impl Releases {
                 reason: "it is not a plain file".to_owned(),
             });
         }
-        let mut file = tempfile::Builder::new()
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-            .tempfile_in(&self.folder)
+        let name = path.file_name().unwrap_or_default();
+        Folder::open(&self.folder)
+            .and_then(|folder| folder.write(name, self.lock.to_string().as_bytes(), Rights::Plain))
             .map_err(failed)?;
-        file.write_all(self.lock.to_string().as_bytes())
-            .map_err(failed)?;
-        file.persist(path).map_err(|error| failed(error.error))?;
         self.before = self.lock.clone();
         Ok(true)
     }
@@ -340,20 +357,26 @@ fn without_header(bytes: &[u8]) -> &[u8] {
     rest
 }
 
-/// A finished install manifest: whole YAML, of the version that the cluster pins.
-fn manifest(path: &Utf8Path, version: &Version, local: &Local) -> Result<Arc<str>, InstallError> {
-    let path: Utf8PathBuf = path
-        .as_str()
-        .replace("{version}", &version.to_string())
-        .into();
+/// A finished install manifest, and what the lock keeps of it: whole YAML, Flux itself, of the version that the cluster pins.
+fn manifest(
+    path: &Utf8Path,
+    url: &str,
+    options: &Options,
+    local: &Local,
+) -> Result<(Arc<str>, Locked), InstallError> {
+    let version = &options.version;
     let fault = |reason: String| InstallError::Manifest {
-        path: path.clone(),
+        path: versioned(path, version),
         reason,
     };
-    let bytes = local.read(&path, LIMITS.unpacked);
+    let bytes = local.read(url, LIMITS.unpacked);
     let bytes = bytes.map_err(|error| fault(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| fault("it is not UTF-8".to_owned()))?;
-    let documents = Document::read_all(&text).map_err(fault)?;
+    let text = match text.starts_with(HEADER) {
+        true => std::str::from_utf8(without_header(text.as_bytes())).unwrap_or(&text),
+        false => &text,
+    };
+    let documents = Document::read_all(text).map_err(fault)?;
     if documents.is_empty() {
         return Err(fault("it holds no objects".to_owned()));
     }
@@ -365,25 +388,15 @@ fn manifest(path: &Utf8Path, version: &Version, local: &Local) -> Result<Arc<str
             return Err(fault("an object of it has no kind or no name".to_owned()));
         }
     }
-    let labelled = documents.iter().find_map(|document| {
-        let labels = document.at(&["metadata", "labels"])?;
-        let is_flux = labels
-            .get("app.kubernetes.io/part-of")
-            .and_then(Node::as_str);
-        is_flux.filter(|part| *part == "flux")?;
-        labels.get("app.kubernetes.io/version")?.as_str()
-    });
-    if let Some(found) = labelled.filter(|found| *found != format!("v{version}")) {
-        return Err(fault(format!(
-            "it is of Flux {}, `flux.version` says {version}",
-            found.trim_start_matches('v')
-        )));
+    let documents: Vec<&Document> = documents.iter().collect();
+    identity::check_version(url, text, &documents, version)?;
+    let namespace = options.namespace.as_str();
+    if !documents.iter().any(|it| identity::is_flux(it, namespace)) {
+        return Err(fault(
+            "it holds no controller, no CRD and no namespace of Flux".to_owned(),
+        ));
     }
-    let text = match text.strip_prefix(HEADER) {
-        Some(_) => std::str::from_utf8(without_header(text.as_bytes())).unwrap_or(&text),
-        None => &text,
-    };
-    Ok(Arc::from(text))
+    Ok((Arc::from(text), locked_by_text(text)))
 }
 
 #[cfg(test)]

@@ -213,6 +213,7 @@ fn scene() -> Scene {
         time_limit: Duration::from_secs(5),
         ..Fetch::default()
     };
+    let local = Local::on_disk(Utf8Path::from_path(folder.path()).expect("UTF-8"));
     let server = Server::start();
     server.set(PATH, ok(release()));
     Scene {
@@ -221,7 +222,7 @@ fn scene() -> Scene {
         distribution: Distribution {
             cache: Cache::at(cache),
             fetch,
-            local: Local::default(),
+            local,
         },
     }
 }
@@ -445,7 +446,7 @@ fn redirects_on_the_way_are_followed() {
 }
 
 #[test]
-fn local_archives_and_folders_need_no_network_and_archives_are_locked() {
+fn local_archives_and_folders_need_no_network_and_are_locked() {
     let scene = scene();
     let base = Utf8Path::from_path(scene.folder.path()).expect("UTF-8");
     fs_err::write(base.join("flux-2.9.4.tar.gz"), release()).expect("written");
@@ -465,6 +466,10 @@ fn local_archives_and_folders_need_no_network_and_archives_are_locked() {
         load("flux-2.9.4.tar.gz", &mut lock, Mode::Locked),
         Err(InstallError::NotLocked { .. })
     ));
+    assert!(matches!(
+        load("flux", &mut lock, Mode::Locked),
+        Err(InstallError::NotLocked { .. })
+    ));
     for text in ["flux-{version}.tar.gz", "flux-2.9.4.tar.gz", "flux"] {
         let found = load(text, &mut lock, Mode::Offline).expect(text);
         assert_eq!(found.names().count(), 3, "{text}");
@@ -480,7 +485,7 @@ fn local_archives_and_folders_need_no_network_and_archives_are_locked() {
         );
     }
     let locked: Vec<_> = lock.releases().map(|(_, url, _)| url).collect();
-    assert_eq!(locked, ["flux-2.9.4.tar.gz"], "a folder has no one digest");
+    assert_eq!(locked, ["flux", "flux-2.9.4.tar.gz"]);
     let other = release_with(file("x.yaml", b"a: 1\n"));
     fs_err::write(base.join("flux-2.9.4.tar.gz"), &other).expect("written");
     let before = lock.clone();

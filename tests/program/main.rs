@@ -2,6 +2,7 @@
 
 mod cluster_path;
 mod folders;
+mod git;
 mod help;
 mod init;
 mod interrupted;
@@ -11,6 +12,7 @@ mod obstacles;
 mod readme;
 mod summary;
 mod terminal;
+mod writes;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -11,14 +11,15 @@ use crate::bootstrap::{
     Provider, REGISTRY_PASSWORD, Remote, Scheme, Secret, Target, Team, Visibility,
 };
 use crate::emit::HEADER;
-use crate::install::Releases;
+use crate::files::open::discover;
+use crate::install::{Local, Releases};
 use crate::link::Graph;
 use crate::node::Node;
 use crate::project::Project;
 use crate::resource::Resource;
 use crate::schema::{FluxMinor, Pinned};
 use crate::settings::{self, Cluster, DEFAULT_NAMESPACE, Install, Settings};
-use crate::tree::{self, Plan};
+use crate::tree::{self, LARGEST_FOREIGN, Plan};
 
 /// A target, and what somebody should know about it beforehand.
 pub(super) struct Found {
@@ -195,7 +196,7 @@ impl Found {
 
 /// Where the project lies in its repository; empty at the root, and where there is no repository.
 fn prefix(root: &Utf8Path) -> Utf8PathBuf {
-    let repository = git2::Repository::discover(root).ok();
+    let repository = discover(root).ok();
     let top = repository
         .as_ref()
         .and_then(git2::Repository::workdir)
@@ -250,10 +251,13 @@ fn install_folder(
         if tree.files.contains_key(path.as_str()) {
             continue;
         }
-        let full = project.root.join(&cluster.folder).join(path);
+        let full = format!("{}/{path}", cluster.folder);
+        let bytes = project.snapshot.read(&full, LARGEST_FOREIGN)?;
         install.push(File {
             path: inner.into(),
-            bytes: fs_err::read(full)?,
+            bytes: bytes
+                .with_context(|| format!("cannot read `{full}`"))?
+                .to_vec(),
         });
     }
     Ok(install)
@@ -378,8 +382,9 @@ fn credentials(
         .collect();
     let ca = match &settings.repo.ca_file {
         Some(file) => {
-            let text = fs_err::read_to_string(root.join(&file.value))
-                .context("`repo.caFile` cannot be read")?;
+            let bytes = Local::on_disk(root).read(file.value.as_str(), LARGEST_FOREIGN);
+            let bytes = bytes.context("`repo.caFile` cannot be read")?;
+            let text = String::from_utf8(bytes).context("`repo.caFile` cannot be read")?;
             if !text.contains("-----BEGIN CERTIFICATE-----") {
                 bail!("`{}` of `repo.caFile` holds no PEM certificate", file.value);
             }
@@ -442,7 +447,7 @@ fn image_pull(cluster: &Cluster, env: &Environment) -> anyhow::Result<Option<Ima
 /// user to see to.
 fn uncommitted(root: &Utf8Path, config: &Utf8Path) -> Option<String> {
     let same = || -> Option<bool> {
-        let repository = git2::Repository::discover(root).ok()?;
+        let repository = discover(root).ok()?;
         let head = repository.head().ok()?.peel_to_tree().ok()?;
         let entry = head.get_path(config.as_std_path()).ok()?;
         let committed = repository.find_blob(entry.id()).ok()?;

@@ -6,6 +6,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::bootstrap::{Answer, Secret, Ui};
 use crate::cli::progress::{SHORT, is_watched};
@@ -117,32 +118,21 @@ impl Ui for Terminal {
 }
 
 /// Standard input whose terminal does not show what is typed, until it is dropped.
-struct Unechoed(libc::termios);
+struct Unechoed(Termios);
 
 impl Unechoed {
-    /// `None` where the terminal cannot be told: then nothing secret is to be typed.
+    /// `None` where the terminal cannot be set: then nothing secret is to be typed.
     fn begin() -> Option<Self> {
-        let mut before = std::mem::MaybeUninit::<libc::termios>::uninit();
-        // SAFETY: the call fills what it is given, or fails.
-        let before = unsafe {
-            if libc::tcgetattr(libc::STDIN_FILENO, before.as_mut_ptr()) != 0 {
-                return None;
-            }
-            before.assume_init()
-        };
-        let mut hidden = before;
-        hidden.c_lflag &= !libc::ECHO;
-        // SAFETY: what is set was read from the same terminal a moment ago.
-        let is_set = unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSAFLUSH, &hidden) } == 0;
-        is_set.then_some(Self(before))
+        let before = tcgetattr(std::io::stdin()).ok()?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(std::io::stdin(), OptionalActions::Flush, &hidden).ok()?;
+        Some(Self(before))
     }
 }
 
 impl Drop for Unechoed {
     fn drop(&mut self) {
-        // SAFETY: as above.
-        unsafe {
-            libc::tcsetattr(libc::STDIN_FILENO, libc::TCSADRAIN, &self.0);
-        }
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, &self.0);
     }
 }

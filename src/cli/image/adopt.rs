@@ -13,7 +13,7 @@ use crate::expand::expression::{Expressions, has_expression, only_variable};
 use crate::image::owned::{Owned, initial_of, shown};
 use crate::load;
 use crate::node::{Node, Table, Value};
-use crate::project::Project;
+use crate::project::{LARGEST_INCLUDE, Project};
 use crate::source::{Source, Sources, Span};
 
 /// Write what stands in the trees back to `initial` in the TOML file
@@ -149,7 +149,9 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
     let mut edited = Vec::new();
     for (path, edits) in edits {
         let file = project.root.join(&path);
-        let text = replaced(&fs_err::read_to_string(&file)?, edits);
+        let text = project.snapshot.read_own(path.as_str(), LARGEST_INCLUDE)?;
+        let text = text.with_context(|| format!("there is no file `{path}`"))?;
+        let text = replaced(std::str::from_utf8(&text)?, edits);
         is_sound(&path, &text).with_context(|| {
             format!("the edited `{path}` could not be read; nothing is written")
         })?;

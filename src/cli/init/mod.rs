@@ -8,6 +8,7 @@ use anyhow::bail;
 use camino::Utf8Path;
 
 use super::{Place, Status, print};
+use crate::files::writer::{Folder, Rights};
 use crate::project::CONFIG;
 use repository::Repository;
 use standing::Standing;
@@ -39,15 +40,16 @@ pub(super) fn run(place: &Place, _args: &Args) -> anyhow::Result<Status> {
         repository.follow(synced);
     }
     let text = text::text(&repository, &standing);
-    let mut options = fs_err::OpenOptions::new();
-    let mut file = match options.write(true).create_new(true).open(&path) {
-        Ok(file) => file,
+    let Some(name) = path.file_name() else {
+        bail!("`{path}` is not a path of a file");
+    };
+    match Folder::open(folder)?.create(name, text.as_bytes(), Rights::Kept) {
+        Ok(()) => {}
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             bail!("`{path}` is there already; init never overwrites");
         }
         Err(error) => return Err(error.into()),
-    };
-    std::io::Write::write_all(&mut file, text.as_bytes())?;
+    }
     for note in repository.notes.iter().chain(&standing.notes) {
         eprintln!("note: {note}");
     }

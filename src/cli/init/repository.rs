@@ -3,6 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::standing::Synced;
+use crate::files::open::discover;
 
 /// Where the file stands when nothing says otherwise.
 const EXAMPLE_URL: &str = "ssh://git@github.com/acme/fleet";
@@ -31,7 +32,7 @@ impl Repository {
             below: Utf8PathBuf::new(),
             notes: Vec::new(),
         };
-        let Ok(repository) = git2::Repository::discover(folder) else {
+        let Ok(repository) = discover(folder) else {
             found.notes.push(
                 "this is no Git repository; `repo.url` and `repo.branch` are examples".into(),
             );

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::GROUP;
 use crate::emit::{ClusterTree, HEADER};
+use crate::files::open::discover;
 use crate::files::{Bytes, EntryKind, Files, Found};
 use crate::image::marker::TOKEN;
 use crate::tree::{Existing, File};
@@ -105,7 +106,7 @@ pub(super) fn own_files(
     roots.dedup();
     let all = roots.clone();
     roots.retain(|root| !all.iter().any(|other| other != root && reach(other, root)));
-    let repository = git2::Repository::discover(on_disk).ok();
+    let repository = discover(on_disk).ok();
     let mut found: Vec<Found> = roots
         .iter()
         .flat_map(|root| {
