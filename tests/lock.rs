@@ -197,7 +197,7 @@ fn locked_and_offline_refuse_what_is_not_there_and_write_nothing() {
 fn lock_drops_what_no_cluster_needs_and_build_of_one_cluster_does_not() {
     let server = Server::start();
     let scene = scene(&server);
-    server.set("/v2.8.8/manifests.tar.gz", ok(archive()));
+    server.set("/v2.8.8/manifests.tar.gz", ok(flux::archive_of_2_8()));
     let text = scene.read("fluxgen.toml");
     let two = text.replace(
         "[clusters.prod]",

@@ -42,8 +42,19 @@ pub fn archive() -> Vec<u8> {
 
 /// The small release and some files more.
 pub fn archive_with(more: &[(&str, &str)]) -> Vec<u8> {
+    let files = FILES.iter().chain(more);
+    packed(files.map(|(name, text)| (*name, (*text).to_owned())))
+}
+
+/// The small release with the controllers of Flux 2.8.
+pub fn archive_of_2_8() -> Vec<u8> {
+    let files = FILES.iter();
+    packed(files.map(|(name, text)| (*name, text.replace("v1.9.0", "v1.8.0"))))
+}
+
+fn packed<'a>(files: impl Iterator<Item = (&'a str, String)>) -> Vec<u8> {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
-    for (name, text) in FILES.iter().chain(more) {
+    for (name, text) in files {
         let mut header = tar::Header::new_ustar();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);

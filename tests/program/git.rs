@@ -108,17 +108,9 @@ fn a_repository_that_cannot_be_read_is_named_in_one_sentence() {
     let clone = committed(&[]);
     let from = clone.path().display().to_string();
     git(bare.path(), &["clone", "--quiet", "--bare", &from, "b.git"]);
-    for place in [bare.path().join("b.git"), clone.path().join(".git")] {
-        for args in [&["check"][..], &["build"]] {
-            // The folder above a repository's own is another place to look for the TOML file.
-            if place.ends_with(".git") && !place.ends_with("b.git") {
-                continue;
-            }
-            let said = fails(&place, 2, args);
-            assert!(said.contains("no files checked out"), "{args:?}: {said}");
-        }
-        let said = fails(&place, 2, &["diff", "--against", "HEAD"]);
-        assert!(said.contains("no files checked out"), "{said}");
+    for args in [&["check"][..], &["build"], &["diff", "--against", "HEAD"]] {
+        let said = fails(&bare.path().join("b.git"), 2, args);
+        assert!(said.contains("no files checked out"), "{args:?}: {said}");
     }
 }
 
