@@ -96,22 +96,34 @@ fn paragraphs_of_the_help_are_broken_where_eighty_columns_end() {
 
 #[test]
 fn completions_load_in_the_shells_that_are_here() {
-    for (shell, program, check) in [
-        ("bash", "bash", "source /dev/stdin && complete -p fluxgen"),
+    let home = tempfile::tempdir().expect("a folder");
+    for (shell, check, completion) in [
+        (
+            "bash",
+            "source /dev/stdin && complete -p fluxgen",
+            "_fluxgen",
+        ),
         (
             "zsh",
-            "zsh",
-            "autoload -U compinit && compinit -u -d /dev/null; source /dev/stdin; whence _fluxgen",
+            // Without `-D` it writes what it found into a file.
+            "autoload -U compinit && compinit -u -D; source /dev/stdin; whence _fluxgen",
+            "_fluxgen",
         ),
-        ("fish", "fish", "source -; complete -C 'fluxgen bui'"),
+        ("fish", "source -; complete -C 'fluxgen bui'", "build"),
     ] {
         let script = succeeds(Path::new("."), &["completions", shell]);
         assert!(script.contains("explain"), "{shell}");
-        if !has(program, &["--version"]) {
+        if !has(shell, &["--version"]) {
             continue;
         }
-        let mut child = Command::new(program)
+        let mut child = Command::new(shell)
             .args(["-c", check])
+            .current_dir(home.path())
+            .env("HOME", home.path())
+            .env("ZDOTDIR", home.path())
+            .env("XDG_CONFIG_HOME", home.path())
+            .env("XDG_DATA_HOME", home.path())
+            .env("XDG_CACHE_HOME", home.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -122,7 +134,7 @@ fn completions_load_in_the_shells_that_are_here() {
         drop(stdin);
         let output = child.wait_with_output().expect("the shell ends");
         assert!(
-            output.status.success() && printed(&output).contains("fluxgen"),
+            output.status.success() && printed(&output).contains(completion),
             "{shell}: {}",
             super::told(&output)
         );
