@@ -5,6 +5,7 @@
 
 pub(crate) mod beside;
 pub mod bootstrap;
+pub(crate) mod budget;
 pub mod build;
 pub mod check;
 pub mod cli;

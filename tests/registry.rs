@@ -181,6 +181,50 @@ fn a_next_page_on_another_host_is_refused() {
 }
 
 #[test]
+fn a_redirect_is_followed_on_its_host_alone() {
+    let host = serve(|head, _| {
+        if head.contains("/moved") {
+            return ok(r#"{"tags": ["a"]}"#);
+        }
+        (307, vec!["Location: /v2/moved".into()], String::new())
+    });
+    assert_eq!(list(&host, "{}").expect("tags"), ["a"]);
+
+    let other = serve(|_, _| ok(r#"{"tags": ["believed"], "token": "believed"}"#));
+    let location = format!("Location: http://{other}/v2/acme/app/tags/list");
+    let tags = location.clone();
+    let host = serve(move |_, _| (302, vec![tags.clone()], String::new()));
+    let error = list(&host, "{}").expect_err("another host");
+    assert!(
+        error.to_string().contains("it redirects to another host"),
+        "{error}"
+    );
+
+    for config in ["{}".to_owned(), login("HOST")] {
+        let location = location.clone();
+        let host = serve(move |head, own| {
+            if head.starts_with("GET /token") {
+                return (308, vec![location.clone()], String::new());
+            }
+            let challenge = format!("WWW-Authenticate: Bearer realm=\"http://{own}/token\"");
+            (401, vec![challenge], String::new())
+        });
+        let error = list(&host, &config.replace("HOST", &host)).expect_err("another host");
+        assert!(
+            error.to_string().contains("it redirects to another host"),
+            "{error}"
+        );
+    }
+
+    let host = serve(|_, _| (302, vec!["Location: /again".into()], String::new()));
+    let error = list(&host, "{}").expect_err("a loop");
+    assert!(
+        error.to_string().contains("more than 5 redirects"),
+        "{error}"
+    );
+}
+
+#[test]
 fn answers_that_cannot_be_used_are_refused() {
     for (status, body, message) in [
         (200, "<html>", "not JSON"),

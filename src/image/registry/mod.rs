@@ -12,9 +12,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use ureq::Agent;
-use ureq::http::{Response, header};
+use ureq::http::{Response, Uri, header};
 
 use crate::go::regexp::{Regexp, RegexpError};
+use crate::redirect::{join, stays};
 
 use super::reference::Repository;
 use challenge::Challenge;
@@ -34,6 +35,7 @@ pub struct Access {
 /// A listing may be no larger than this; real ones have tens of thousands of tags.
 const MAX_TAGS: usize = 1_000_000;
 const MAX_PAGES: usize = 10_000;
+const MAX_REDIRECTS: usize = 5;
 const MAX_BODY: u64 = 16 << 20;
 const PAGE_SIZE: usize = 1000;
 
@@ -95,6 +97,8 @@ impl<'a> Session<'a> {
             .build();
         let config = Agent::config_builder()
             .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .tls_config(tls)
             .user_agent(concat!("fluxgen/", env!("CARGO_PKG_VERSION")));
         // A proxy of the environment is not for this machine's own registry.
@@ -206,17 +210,50 @@ impl<'a> Session<'a> {
     }
 
     fn get(&self, address: &str, authorization: Option<&str>) -> Result<Answer, RegistryError> {
-        let mut request = self
-            .agent
-            .get(address)
-            .header(header::ACCEPT, "application/json")
-            .config()
-            .timeout_global(Some(self.remaining()?))
-            .build();
-        if let Some(authorization) = authorization {
-            request = request.header(header::AUTHORIZATION, authorization);
+        self.follow(address, |address, _| {
+            let mut request = self
+                .agent
+                .get(address)
+                .header(header::ACCEPT, "application/json")
+                .config()
+                .timeout_global(Some(self.remaining()?))
+                .build();
+            if let Some(authorization) = authorization {
+                request = request.header(header::AUTHORIZATION, authorization);
+            }
+            request.call().map_err(|error| self.transport_error(&error))
+        })
+    }
+
+    /// Sends a request, and again to where it is redirected: on the same host, and never from TLS to plain HTTP.
+    /// `send` gets the address, and whether it is one that a redirect names.
+    fn follow(
+        &self,
+        address: &str,
+        send: impl Fn(&str, bool) -> Result<Answer, RegistryError>,
+    ) -> Result<Answer, RegistryError> {
+        let unusable = || self.answer_error(format!("the address `{address}` cannot be used"));
+        let mut target: Uri = address.parse().map_err(|_| unusable())?;
+        let mut answer = send(address, false)?;
+        for _ in 0..MAX_REDIRECTS {
+            if !matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok(answer);
+            }
+            let location = answer.headers().get(header::LOCATION);
+            let location = location.and_then(|location| location.to_str().ok());
+            let Some(location) = location else {
+                return Err(self.answer_error("a redirect without a target"));
+            };
+            let next = join(&target, location).filter(|next| stays(&target, next));
+            let Some(next) = next else {
+                return Err(self.answer_error(format!(
+                    "it redirects to another host or away from TLS: `{location}`"
+                )));
+            };
+            answer = send(&next.to_string(), true)?;
+            target = next;
         }
-        request.call().map_err(|error| self.transport_error(&error))
+        Err(self.answer_error(format!("more than {MAX_REDIRECTS} redirects")))
     }
 
     /// Gets a page, and answers a challenge for credentials once.
@@ -311,34 +348,35 @@ impl<'a> Session<'a> {
                     ("refresh_token", &token),
                     ("client_id", "fluxgen"),
                 ]);
-                let request = self
-                    .agent
-                    .post(realm)
-                    .config()
-                    .timeout_global(Some(self.remaining()?))
-                    .build();
-                request
-                    .send_form(parameters)
-                    .map_err(|error| self.transport_error(&error))?
+                self.follow(realm, |address, _| {
+                    let request = self
+                        .agent
+                        .post(address)
+                        .config()
+                        .timeout_global(Some(self.remaining()?))
+                        .build();
+                    request
+                        .send_form(parameters.iter().copied())
+                        .map_err(|error| self.transport_error(&error))
+                })?
             }
-            credentials => {
+            credentials => self.follow(realm, |address, is_redirected| {
                 let mut request = self
                     .agent
-                    .get(realm)
+                    .get(address)
                     .config()
                     .timeout_global(Some(self.remaining()?))
                     .build();
-                for (name, value) in parameters {
-                    request = request.query(name, value);
+                // A redirect names them itself.
+                for (name, value) in parameters.iter().filter(|_| !is_redirected) {
+                    request = request.query(*name, *value);
                 }
-                if let Some(Credentials::Password { username, password }) = credentials {
+                if let Some(Credentials::Password { username, password }) = &credentials {
                     let encoded = STANDARD.encode(format!("{username}:{password}"));
                     request = request.header(header::AUTHORIZATION, format!("Basic {encoded}"));
                 }
-                request
-                    .call()
-                    .map_err(|error| self.transport_error(&error))?
-            }
+                request.call().map_err(|error| self.transport_error(&error))
+            })?,
         };
         let mut answer = match answer.status().as_u16() {
             400 | 404 => {
