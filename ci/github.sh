@@ -12,6 +12,7 @@ config=${FLUXGEN_CONFIG:-fluxgen.toml}
 deny=${FLUXGEN_DENY:-}
 fluxgen=${FLUXGEN:-fluxgen}
 token=${FLUXGEN_TOKEN:-}
+unset FLUXGEN_TOKEN
 comment_help="give the job \`permissions: pull-requests: write\`; a pull request from a fork has no such right, and its report is in the job's summary"
 out=$(mktemp -d "${RUNNER_TEMP:-/tmp}/fluxgen.XXXXXX")
 event=${GITHUB_EVENT_PATH:-/dev/null}
@@ -20,6 +21,7 @@ for program in git jq curl "$fluxgen"; do
   command -v "$program" >/dev/null || fail "\`$program\` is not on the PATH"
 done
 git rev-parse --git-dir >/dev/null || fail "this is no clone of a repository" "check it out first, with actions/checkout"
+need_outside "$fluxgen"
 [ -f "$config" ] || fail "there is no file \`$config\`" "name it with the input \`config\`"
 
 # A checkout that kept no credentials cannot fetch from a private repository. Two of the same header

@@ -17,8 +17,9 @@ fail() {
 
 if [ "$version" = source ]; then
   command -v cargo >/dev/null || fail "\`cargo\` is not on the PATH" "install Rust, or name a released version"
-  cargo build --release --locked --manifest-path "$root/Cargo.toml"
-  cp "${CARGO_TARGET_DIR:-$root/target}/release/fluxgen" "$bin/"
+  # Cargo obeys the settings of the folder that it runs in, which may be a checkout.
+  (cd "$root" && cargo build --release --locked --target-dir "$root/target")
+  cp "$root/target/release/fluxgen" "$bin/"
 else
   version=v${version#v}
   name=fluxgen-$(uname -m)-$(uname -s | tr '[:upper:]' '[:lower:]').tar.gz
@@ -26,7 +27,7 @@ else
   scratch=$(mktemp -d)
   trap 'rm -rf "$scratch"' EXIT
   for file in "$name" "$name.sha256"; do
-    curl --silent --show-error --fail --location --retry 3 --output "$scratch/$file" "$from/$file" ||
+    curl --silent --show-error --fail --location --proto-redir =https --retry 3 --output "$scratch/$file" "$from/$file" ||
       fail "\`$from/$file\` cannot be downloaded" "see which versions are released, or use \`source\`"
   done
   if command -v sha256sum >/dev/null; then sum=(sha256sum); else sum=(shasum -a 256); fi

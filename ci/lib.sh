@@ -12,6 +12,41 @@ fail() {
   exit 2
 }
 
+# need_outside PROGRAM: fails for a program inside the checkout, which whoever opened the request wrote.
+need_outside() {
+  local path top
+  path=$(command -v "$1")
+  path=$(cd "$(dirname "$path")" && pwd -P)/$(basename "$path")
+  top=$(pwd -P)
+  case $path in
+    "$top"/*) fail "\`$path\` is inside the checkout" "install fluxgen outside of it: set \`FLUXGEN_BIN\` to a folder elsewhere" ;;
+  esac
+}
+
+# renew_folder FOLDER: makes it, empty where it is in the checkout. Neither it nor what leads to it may be a link there.
+renew_folder() {
+  local path=. part rest=${1#"$PWD"/} parts
+  case $rest in
+    # Outside of the checkout it is the job's own.
+    /*)
+      mkdir -p -- "$1"
+      return
+      ;;
+  esac
+  IFS=/ read -ra parts <<<"$rest"
+  for part in "${parts[@]}"; do
+    case $part in
+      '' | .) continue ;;
+      .. | .git) fail "the folder for the reports cannot be \`$1\`" ;;
+    esac
+    [ ! -L "$path" ] || fail "\`$1\` leads through a link" "set \`FLUXGEN_OUT\` to a folder at the top of the checkout"
+    path=$path/$part
+  done
+  [ "$path" != . ] || fail "the folder for the reports cannot be \`$1\`"
+  rm -rf -- "$path"
+  mkdir -p -- "$path"
+}
+
 has_commit() { git cat-file -e "$1^{commit}" 2>/dev/null; }
 
 is_shallow() { [ "$(git rev-parse --is-shallow-repository)" = true ]; }
@@ -61,7 +96,7 @@ resolve_base() {
 }
 
 # run_fluxgen BASE FORMAT...: the comparison with a base, or the check alone where BASE is empty; its
-# reports go to $out and its exit code to $status. Ends the script where there is no report.
+# reports go to $out, an empty folder, and its exit code to $status. Ends the script where one is missing.
 run_fluxgen() {
   local base=$1 arguments=(--config="$config")
   shift
@@ -75,9 +110,13 @@ run_fluxgen() {
   for format in "json=$out/report.json" "markdown=$out/report.md" "$@"; do
     arguments+=(--format "$format")
   done
-  rm -f "$out/report.json"
   "$fluxgen" "${arguments[@]}" || status=$?
-  [ -s "$out/report.json" ] || fail "fluxgen made no report (exit $status)"
+  # One that is missing was not written: what the others say is not the whole of it.
+  for format in "json=$out/report.json" "markdown=$out/report.md" "$@"; do
+    case $format in
+      *=*) [ -s "${format#*=}" ] || fail "fluxgen made no report in the format \`${format%%=*}\` (exit $status)" ;;
+    esac
+  done
 }
 
 # verdict: says why the check fails. Differences alone are what a pull request is for.

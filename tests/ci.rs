@@ -520,6 +520,92 @@ fn a_merge_request_has_one_note_and_a_code_quality_report() {
 }
 
 #[test]
+fn what_a_merge_request_commits_is_neither_followed_nor_run() {
+    if !can_run() {
+        return;
+    }
+    let job = Job::new(&changed());
+    let outside = job.folder.path().join("outside.txt");
+    std::fs::write(&outside, "untouched").expect("written");
+    let reports = job.origin.path().join("fluxgen-report");
+    std::fs::create_dir(&reports).expect("made");
+    for (name, target) in [
+        ("report.md", Path::new("/proc/self/environ")),
+        ("answer.json", Path::new("/proc/self/environ")),
+        ("junit.xml", &outside),
+        ("comment.json", &outside),
+    ] {
+        std::os::unix::fs::symlink(target, reports.join(name)).expect("linked");
+    }
+    let program = "#!/bin/sh\necho run by mistake\n";
+    job.origin.git(&["checkout", "--quiet", "topic"]);
+    job.origin.commit(&[(".fluxgen/bin/fluxgen", program)]);
+    job.check_out("refs/heads/topic", "--depth=1");
+    let base = job.origin.git(&["rev-parse", "main"]);
+
+    let ran = run(&mut job.merge_request(&base));
+    assert_eq!(ran.code, Some(0), "{}", ran.said);
+    let [note] = job.forge.own().try_into().expect("one note");
+    assert!(!note.contains("t0ken"), "{note}");
+    assert_eq!(
+        std::fs::read_to_string(&outside).expect("text"),
+        "untouched"
+    );
+    let folder = job.clone().join("fluxgen-report");
+    for entry in std::fs::read_dir(&folder).expect("a folder") {
+        let entry = entry.expect("an entry");
+        assert!(entry.file_type().expect("a kind").is_file(), "{entry:?}");
+    }
+    assert!(folder.join("junit.xml").exists());
+
+    let committed = job.clone().join(".fluxgen/bin/fluxgen");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&committed, mode).expect("made executable");
+    for program in [committed.as_path(), Path::new(".fluxgen/bin/fluxgen")] {
+        let ran = run(job.merge_request(&base).env("FLUXGEN", program));
+        assert_eq!(ran.code, Some(2), "{}", ran.said);
+        assert!(ran.said.contains("is inside the checkout"), "{}", ran.said);
+        assert!(!ran.said.contains("run by mistake"), "{}", ran.said);
+    }
+
+    // A folder of the reports behind a link.
+    let link = job.clone().join("link");
+    std::os::unix::fs::symlink(job.folder.path(), &link).expect("linked");
+    let ran = run(job.merge_request(&base).env("FLUXGEN_OUT", "link/runner"));
+    assert_eq!(ran.code, Some(2), "{}", ran.said);
+    assert!(ran.said.contains("leads through a link"), "{}", ran.said);
+}
+
+#[test]
+fn nothing_is_posted_where_a_format_failed() {
+    if !can_run() {
+        return;
+    }
+    let job = Job::new(&changed());
+    job.check_out("refs/heads/topic", "--depth=1");
+    let base = job.origin.git(&["rev-parse", "main"]);
+    // Writes no page, as where the disk is full.
+    let wrapper = job.folder.path().join("fluxgen");
+    let program = env!("CARGO_BIN_EXE_fluxgen");
+    let text = format!(
+        "#!/usr/bin/env bash\n'{program}' \"$@\"\nstatus=$?\nfor one; do case $one in html=*) rm -f \"${{one#html=}}\" ;; esac; done\nexit $status\n"
+    );
+    std::fs::write(&wrapper, text).expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&wrapper, mode).expect("made executable");
+    for mut command in [job.merge_request(&base), job.pull_request()] {
+        let ran = run(command.env("FLUXGEN", &wrapper));
+        assert_eq!(ran.code, Some(2), "{}", ran.said);
+        assert!(
+            ran.said.contains("no report in the format `html`"),
+            "{}",
+            ran.said
+        );
+        assert_eq!(job.forge.calls(), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn a_release_is_installed_as_it_was_packed_and_no_other() {
     if !can_run() {
         return;
