@@ -24,6 +24,16 @@ pub struct Built {
 }
 
 impl Built {
+    /// Of a project that is too large: what the stages made so far is not all of it.
+    fn nothing(resolved: Resolved) -> Self {
+        Self {
+            resolved: Arc::new(resolved),
+            checked: None,
+            refused: None,
+            tree: None,
+        }
+    }
+
     /// What names what, whether or not there were errors.
     pub fn graph(&self) -> Option<&Graph> {
         let checked = self.checked.as_deref().map(Checked::graph);
@@ -42,6 +52,9 @@ pub fn build(
 ) -> Built {
     let resolved = resolve(document, diagnostics);
     let expanded = expand(&resolved, includes, diagnostics);
+    if resolved.settings.budget.exceeded().is_some() {
+        return Built::nothing(resolved);
+    }
     let validated = validate(expanded, diagnostics);
     let graph = link(validated, foreign, diagnostics);
     let (checked, refused) = match check(graph, facts, diagnostics) {

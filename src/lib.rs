@@ -28,6 +28,7 @@ pub mod node;
 pub mod origin;
 pub mod pages;
 pub mod project;
+pub(crate) mod redirect;
 pub mod report;
 pub mod repository;
 pub mod resolve;

@@ -214,7 +214,7 @@ impl Linking<'_> {
         for foreign in self.foreign.iter().filter(|one| one.is_applied) {
             if let Some(own) = by_identity.get(&foreign.identity) {
                 let ResourceId { variant, resource } = cluster.resources[*own as usize];
-                let path = Paths::new(&self.settings.layout).and_then(|paths| {
+                let path = Paths::new(self.settings).and_then(|paths| {
                     paths.of(&self.variants[variant as usize], resource as usize)
                 });
                 if path.is_ok_and(|path| foreign.path == format!("{}/{path}", self.folder)) {

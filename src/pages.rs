@@ -360,6 +360,17 @@ top level with `clusters = [\"NAME\"]`.",
 nothing is most often a misspelling or a cluster that is gone.",
     ),
     of_stage(
+        "project-too-large",
+        "the project takes more memory or work than fluxgen gives one",
+        "\
+A few lines can ask for more values than any machine holds: variables that double each other, a long value
+in every resource of every cluster, a template that loops. One budget holds for all clusters together, far
+above any fleet: 640 MiB of values and files, 200 million steps of expressions and templates, 2 million
+resources counted in every cluster. The finding names the place where it was used up.
+
+Make the value smaller, use it in fewer places, or divide the fleet into several TOML files.",
+    ),
+    of_stage(
         "refused-combination",
         "fields are combined in a way that the API refuses",
         "\
@@ -425,6 +436,13 @@ The text is not TOML 1.0, or nests deeper than 100 levels. All syntax errors are
         "\
 A file of this size is hardly written by people. Long values can live in files of their own:
 `{ file = \"…\" }`.",
+    ),
+    of_stage(
+        "too-many-findings",
+        "there are more findings than are kept",
+        "\
+A wrong default in a large fleet can be wrong a million times. The first 50,000 findings are kept; fix these
+and run again.",
     ),
     of_stage(
         "unknown-key",

@@ -2,7 +2,7 @@
 
 mod sides;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -336,6 +336,12 @@ impl Project {
     fn includes(&mut self, document: &Document) -> Includes {
         let mut paths = Vec::new();
         mentioned(&document.root, &mut paths);
+        // Those with expressions in one folder fit the same files.
+        let mut seen = HashSet::new();
+        paths.retain(|path| {
+            let fixed = path.split_once("${{").map(|(before, _)| before.to_owned());
+            seen.insert((fixed.is_some(), fixed.unwrap_or_else(|| path.clone())))
+        });
         let mut includes = Includes::default();
         for path in paths {
             for path in self.matching(&path) {

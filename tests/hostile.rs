@@ -405,3 +405,199 @@ fn a_link_never_leads_an_include_out_of_the_project() {
     assert_eq!(said.matches("error[include]").count(), 2, "{said}");
     assert!(!said.contains("hunter2"), "{said}");
 }
+
+/// Seconds that a debug build on a busy machine may take for what a release build does in a small part of them.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// A project whose sum is too large, though no part of it is: one error, which names `place`.
+fn too_large(what: &str, text: &str, place: &str) {
+    assert!(text.len() < 1_000_000, "{what}");
+    let begin = std::time::Instant::now();
+    let said = refused(what, text);
+    assert!(begin.elapsed() < PATIENCE, "{what}: {:?}", begin.elapsed());
+    assert_eq!(
+        said.matches("error[project-too-large]").count(),
+        1,
+        "{what}: {said:.2000}"
+    );
+    assert!(said.contains(place), "{what}: {said:.2000}");
+}
+
+/// As [`built`] or [`refused`], and how long it took, which `--nocapture` shows.
+fn timed<T>(what: &str, run: impl FnOnce() -> T) -> T {
+    let begin = std::time::Instant::now();
+    let result = run();
+    eprintln!("{what}: {:.2?}", begin.elapsed());
+    assert!(begin.elapsed() < PATIENCE, "{what}: {:?}", begin.elapsed());
+    result
+}
+
+fn clusters(count: usize) -> String {
+    (0..count).map(|at| format!("[clusters.c{at}]\n")).collect()
+}
+
+fn kustomizations(count: usize, fields: &str) -> String {
+    (0..count)
+        .map(|at| format!("[kustomizations.k{at}]\npath = \".\"\n{fields}\n"))
+        .collect()
+}
+
+#[test]
+fn one_value_that_is_too_large_is_refused_at_its_place() {
+    for expression in [
+        "[[[1]*500]*500]*500",
+        "[[[[1]*900]*900]*900]*900",
+        "['a' * 100000] * 1000",
+        "{'a': [['b' * 50000] * 900]}",
+        "range(100000) | list * 100000",
+    ] {
+        for field in ["path", "components"] {
+            let text = format!(
+                "{HEAD}[kustomizations.a]\npath = \".\"\n{field} = \"${{{{ {expression} }}}}\"\n"
+            )
+            .replace("path = \".\"\npath", "path");
+            let said = refused(expression, &text);
+            assert!(
+                said.contains("kustomizations.a"),
+                "{expression}: {said:.2000}"
+            );
+        }
+    }
+    let twice = "[[[[1]*900]*900]*900]*900";
+    let compared = format!(
+        "{HEAD}[kustomizations.a]\npath = \".\"\nprune = \"${{{{ {twice} == {twice} }}}}\"\n"
+    );
+    refused("compared lists", compared);
+}
+
+#[test]
+fn what_is_large_only_together_is_one_error_that_names_the_place() {
+    let doubling: String = (1..18)
+        .map(|at| {
+            format!(
+                "a{at} = \"${{{{ vars.a{0} }}}}${{{{ vars.a{0} }}}}\"\n",
+                at - 1
+            )
+        })
+        .collect();
+    let used = kustomizations(9_000, "postBuild.substitute.x = \"${{ vars.a16 }}\"");
+    too_large(
+        "variables that double",
+        &format!("{HEAD}[vars]\na0 = \"0123456789\"\n{doubling}{used}"),
+        "in `kustomizations.k",
+    );
+    let defaults = format!(
+        "[defaults.kustomizations]\npostBuild.substitute.x = \"{}\"\n",
+        "y".repeat(300_000)
+    );
+    too_large(
+        "a long default",
+        &format!("{HEAD}{defaults}{}", kustomizations(12_000, "")),
+        "in `kustomizations.k",
+    );
+    let own: String = (0..20_000)
+        .map(|at| format!("[clusters.c{at}.vars]\nb = 1\n"))
+        .collect();
+    too_large(
+        "a long variable of many clusters that have others",
+        &format!(
+            "[repo]\nurl = \"ssh://git@github.com/acme/fleet\"\n[vars]\na = \"{}\"\n{own}",
+            "x".repeat(100_000)
+        ),
+        "variables of this cluster",
+    );
+    let inputs: String = (0..5_000)
+        .map(|at| format!("{{ n = \"a{at}\" }},"))
+        .collect();
+    let set = "[sets.s.kustomizations.\"${{ inputs.n }}\"]\npath = \"./${{ cluster.name }}\"\n";
+    too_large(
+        "a set for many clusters",
+        &format!(
+            "{HEAD}{}[sets.s]\ninputs = [{inputs}]\n{set}",
+            clusters(1_000)
+        ),
+        "fluxgen.toml:",
+    );
+    let groups: String = (0..12_000)
+        .map(|at| format!("[groups.g{at}]\nclusters = [\"*\"]\n"))
+        .collect();
+    too_large(
+        "groups of all clusters",
+        &format!("{HEAD}{}{groups}", clusters(25_000)),
+        "clusters of this group",
+    );
+    let path = "{% for i in range(1500) %}{% set x = i %}{% endfor %}{{ name }}.yaml";
+    too_large(
+        "a path that counts",
+        &format!(
+            "{HEAD}[layout]\npath = \"{path}\"\n{}",
+            kustomizations(20_000, "")
+        ),
+        "layout.path",
+    );
+}
+
+#[test]
+fn much_of_one_kind_is_no_more_work_than_its_length() {
+    let chain: String = (1..20_000)
+        .map(|at| format!("a{at} = \"${{{{ vars.a{} }}}}\"\n", at - 1))
+        .collect();
+    let used =
+        "[kustomizations.k]\npath = \".\"\npostBuild.substitute.x = \"${{ vars.a19999 }}\"\n";
+    let text = format!("{HEAD}[vars]\na0 = \"x\"\n{chain}{used}");
+    timed("20,000 variables in a chain", || built("a chain", text));
+    let cycle = format!("{HEAD}[vars]\na0 = \"${{{{ vars.a19999 }}}}\"\n{chain}{used}");
+    timed("20,000 variables in a circle", || {
+        refused("a circle", cycle)
+    });
+    let comments = "# fluxgen: ignore[unused-var]\n".repeat(30_000);
+    let text = format!("{HEAD}{comments}");
+    timed("30,000 comments for one line", || built("comments", text));
+    let comments: String = (0..25_000)
+        .map(|at| format!("a{at} = 1 # fluxgen: ignore[unused-var]\n"))
+        .collect();
+    let text = format!("{HEAD}[vars]\n{comments}");
+    timed("25,000 comments that hide", || built("comments", text));
+    let dangling: String = (0..6_000)
+        .map(|at| format!("[kustomizations.k{at}]\npath = \".\"\ndependsOn = [\"x{at}\"]\n"))
+        .collect();
+    let text = format!("{HEAD}{dangling}");
+    timed("6,000 dangling names", || refused("dangling names", text));
+    let patterns: String = (0..5_000)
+        .map(|at| format!("g{at} = {{ clusters = [\"c*{}*\"] }}\n", at % 100))
+        .collect();
+    let text = format!("{HEAD}{}[groups]\n{patterns}", clusters(2_000));
+    timed("5,000 patterns for 2,000 clusters", || {
+        built("patterns", text)
+    });
+    let stars: String = (0..5_000)
+        .map(|at| {
+            format!(
+                "g{at} = {{ clusters = [\"{}*c*\"] }}\n",
+                "*1".repeat(20 + at % 3)
+            )
+        })
+        .collect();
+    let names: String = (0..2_000)
+        .map(|at| format!("[clusters.{}c{at}]\n", "1".repeat(60)))
+        .collect();
+    let text = format!("{HEAD}{names}[groups]\n{stars}");
+    timed("5,000 patterns of 20 stars", || built("stars", text));
+}
+
+#[test]
+fn a_huge_number_of_threads_is_not_taken_literally() {
+    let folder = project(HEAD);
+    let status = Command::new("sh")
+        .args([
+            "-c",
+            "ulimit -v 4000000; RAYON_NUM_THREADS=100000 \"$0\" -C \"$1\" build",
+        ])
+        .arg(env!("CARGO_BIN_EXE_fluxgen"))
+        .arg(folder.path())
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .expect("sh runs");
+    assert_eq!(status.code(), Some(0));
+}

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use similar::{ChangeTag, TextDiff};
 
+use crate::compare::text::PATIENCE;
+
 use super::diff::Args;
 use super::output::style;
 use super::{Place, Status, print, tell};
@@ -76,7 +78,9 @@ impl FileDiff<'_> {
         };
         paint("1", &format!("--- {}", side(self.old, 'a')), out);
         paint("1", &format!("+++ {}", side(self.new, 'b')), out);
-        let diff = TextDiff::from_lines(self.old, self.new);
+        let diff = TextDiff::configure()
+            .timeout(PATIENCE)
+            .diff_lines(self.old, self.new);
         for hunk in diff.unified_diff().iter_hunks() {
             paint("36", &hunk.header().to_string(), out);
             for change in hunk.iter_changes() {

@@ -11,7 +11,7 @@ mod pair;
 mod rename;
 pub mod report;
 mod side;
-mod text;
+pub(crate) mod text;
 
 pub(crate) use fields::differ;
 pub use fields::field_changes;

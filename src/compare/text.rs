@@ -1,15 +1,21 @@
 //! The inner diff of texts of several lines.
 
+use std::time::Duration;
+
 use similar::{ChangeTag, TextDiff};
 
 use super::report::{TextLine, TextTag};
+
+/// After this a diff is made that is right, but not the shortest: two long texts without a line in common would take for
+/// ever.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Equal lines kept around a change.
 const CONTEXT: usize = 3;
 
 /// Line by line; equal lines far from a change are counted and left out.
 pub(super) fn lines(old: &str, new: &str) -> Vec<TextLine> {
-    let diff = TextDiff::from_lines(old, new);
+    let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(old, new);
     let all: Vec<(TextTag, String)> = diff
         .iter_all_changes()
         .map(|change| {

@@ -62,6 +62,8 @@ impl Ignores {
         if !text.contains(WORD) {
             return ignores;
         }
+        // Many comments above one another are for one line, which is looked for once.
+        let mut next: Option<std::ops::Range<u32>> = None;
         for token in toml_parser::Source::new(text).lex() {
             if token.kind() != TokenKind::Comment {
                 continue;
@@ -80,7 +82,11 @@ impl Ignores {
                 ignores.broken.push(Span::new(file, start..end));
                 continue;
             };
-            let line = line_for(text, start);
+            let line = match next {
+                Some(line) if is_alone(text, start) && start < line.start as usize => line,
+                _ => line_for(text, start),
+            };
+            next = Some(line.clone());
             for code in codes.split(',') {
                 let from = code.as_ptr().addr() - text.as_ptr().addr();
                 let from = from + (code.len() - code.trim_start().len());
@@ -102,11 +108,15 @@ impl Ignores {
             return false;
         };
         let mut is_taken = false;
-        for ignore in &mut self.comments {
-            if ignore.code != found.code
-                || ignore.span.file != place.file
-                || !ignore.line.contains(&place.start)
-            {
+        // Comments are in the order of the text, and so are the lines that they are for.
+        let first = self
+            .comments
+            .partition_point(|ignore| ignore.line.end <= place.start);
+        for ignore in &mut self.comments[first..] {
+            if ignore.line.start > place.start {
+                break;
+            }
+            if ignore.code != found.code || ignore.span.file != place.file {
                 continue;
             }
             is_taken = found.severity != Severity::Error || may_ignore(found.code, is_judging);
@@ -198,18 +208,24 @@ fn may_ignore(code: &str, is_judging: bool) -> bool {
         || LINTS.iter().any(|lint| lint.code == code)
 }
 
+/// Whether nothing is before a comment on its line.
+fn is_alone(text: &str, comment: usize) -> bool {
+    let start = text[..comment].rfind('\n').map_or(0, |at| at + 1);
+    let before = text[start..comment].trim_start_matches('\u{feff}');
+    before.trim().is_empty()
+}
+
 /// The line that a comment is for, by the byte where it starts.
 fn line_for(text: &str, comment: usize) -> std::ops::Range<u32> {
     let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     let start = text[..comment].rfind('\n').map_or(0, |at| at + 1);
-    let before = text[start..comment].trim_start_matches('\u{feff}');
     let mut from = start;
     let end = |from: usize| {
         text[from..]
             .find('\n')
             .map_or(text.len(), |at| from + at + 1)
     };
-    if before.trim().is_empty() {
+    if is_alone(text, comment) {
         from = end(from);
         while from < text.len() {
             let line = text[from..end(from)].trim();

@@ -1,7 +1,10 @@
 //! What fluxgen has to say about a project: plain data, rendered elsewhere.
 
+use std::collections::{HashMap, HashSet};
+
 use indexmap::IndexMap;
 
+use crate::budget;
 use crate::source::Span;
 
 mod ignore;
@@ -128,10 +131,29 @@ impl Diagnostic {
     }
 }
 
+/// A finding's clusters are looked up one by one where they are fewer.
+const MANY: usize = 16;
+
+/// The most findings that are kept: a wrong default in a large fleet can make millions.
+const MOST: usize = 50_000;
+
+/// The code of the finding that says so.
+const TOO_MANY: &str = "too-many-findings";
+
+fn too_many(is_error: bool) -> Diagnostic {
+    let message = format!("there are more than {MOST} findings; the others are not shown");
+    match is_error {
+        true => Diagnostic::error(TOO_MANY, message),
+        false => Diagnostic::warning(TOO_MANY, format!("{message}: all warnings")),
+    }
+}
+
 /// The findings of a run. The same finding in many clusters is one finding with their names.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics {
     found: IndexMap<Key, Diagnostic>,
+    /// The findings' clusters that are many, to look them up in.
+    clusters: HashMap<usize, HashSet<String>>,
     ignores: Ignores,
     /// What is found does not change what would be written.
     is_judging: bool,
@@ -150,19 +172,36 @@ impl Diagnostics {
         if self.ignores.take(&diagnostic, self.is_judging) {
             return;
         }
-        let key = Key {
+        if self.found.len() >= MOST && diagnostic.code != TOO_MANY {
+            let is_error = diagnostic.severity == Severity::Error;
+            return self.push(too_many(is_error));
+        }
+        let mut key = Key {
             code: diagnostic.code,
             message: diagnostic.message.clone(),
             primary: diagnostic.primary(),
         };
+        if key.code == budget::CODE {
+            // Every stage notices; what it says first is where the limit was reached.
+            key.message.clear();
+            key.primary = None;
+        }
         match self.found.entry(key) {
             indexmap::map::Entry::Vacant(entry) => {
                 entry.insert(diagnostic);
             }
             indexmap::map::Entry::Occupied(mut entry) => {
+                let at = entry.index();
                 let known = entry.get_mut();
                 for cluster in diagnostic.clusters {
-                    if !known.clusters.contains(&cluster) {
+                    let is_new = if known.clusters.len() < MANY {
+                        !known.clusters.contains(&cluster)
+                    } else {
+                        let all = || known.clusters.iter().cloned().collect();
+                        let seen = self.clusters.entry(at).or_insert_with(all);
+                        seen.insert(cluster.clone())
+                    };
+                    if is_new {
                         known.clusters.push(cluster);
                     }
                 }
@@ -224,6 +263,7 @@ impl Diagnostics {
 
     pub fn retain(&mut self, mut keep: impl FnMut(&Diagnostic) -> bool) {
         self.found.retain(|_, diagnostic| keep(diagnostic));
+        self.clusters.clear();
     }
 
     /// In the order of the text, findings without a place first: the order people read them in.

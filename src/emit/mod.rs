@@ -79,8 +79,8 @@ pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnost
     let graph = checked.graph();
     let settings = graph.settings();
     let (paths, renderer, schema_comment) = match (
-        Paths::new(&settings.layout),
-        Renderer::new(&around.templates),
+        Paths::new(settings),
+        Renderer::new(&around.templates, &settings.budget),
         SchemaComment::new(&settings.layout),
     ) {
         (Ok(paths), Ok(renderer), Ok(schema_comment)) => (paths, renderer, schema_comment),
@@ -107,7 +107,10 @@ pub fn emit(checked: &Checked, around: &Surroundings, diagnostics: &mut Diagnost
         .expanded
         .variants
         .par_iter()
-        .map(|variant| emitting.variant(variant, &paths))
+        .map(|variant| match settings.budget.exceeded() {
+            Some(exceeded) => Err(exceeded.diagnostic().at(variant.span, "")),
+            None => emitting.variant(variant, &paths),
+        })
         .collect();
     let mut variants = Vec::with_capacity(written.len());
     let mut refused = Vec::new();
@@ -231,6 +234,12 @@ impl Emitting<'_> {
             .map(|(path, places)| {
                 let resources = || places.iter().map(|at| &*variant.resources[*at]);
                 let documents = self.documents(resources(), variant)?;
+                // With its header, and once more where it is made up of several.
+                let bytes = 2 * (documents.len() + self.head.len() + path.len()) as u64;
+                let budget = &self.graph.settings().budget;
+                budget
+                    .memory(bytes)
+                    .map_err(|exceeded| exceeded.diagnostic().at(variant.span, ""))?;
                 Ok(Written {
                     path: Arc::from(path),
                     file: Arc::from(self.file(&documents)),
@@ -302,6 +311,8 @@ impl Emitting<'_> {
             }
         }
         let mut files: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+        let budget = &self.graph.settings().budget;
+        let span = self.graph.settings().clusters[at].name.span;
         for (path, mut sharing) in by_path {
             let text: Arc<str> = match sharing.as_slice() {
                 [(id, written)] => match self.kept(*id, written, at, &former, &mut merged)? {
@@ -321,6 +332,10 @@ impl Emitting<'_> {
                             None => documents.push_str(&written.documents),
                         }
                     }
+                    let bytes = 2 * documents.len() as u64;
+                    budget
+                        .memory(bytes)
+                        .map_err(|exceeded| exceeded.diagnostic().at(span, ""))?;
                     Arc::from(self.file(&documents))
                 }
             };

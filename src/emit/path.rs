@@ -1,7 +1,10 @@
 //! Where a resource's file goes below `clusters/<name>`.
 
-use minijinja::{Environment, UndefinedBehavior};
+use std::sync::Arc;
 
+use minijinja::{Captured, Environment, UndefinedBehavior};
+
+use crate::budget::Budget;
 use crate::diagnostic::Diagnostic;
 use crate::expand::Variant;
 use crate::expand::expression::too_long;
@@ -9,7 +12,7 @@ use crate::expand::include::normalize;
 use crate::files::path::is_git;
 use crate::resolve::Section;
 use crate::resource::Identity;
-use crate::settings::{DEFAULT_NAMESPACE, Layout};
+use crate::settings::{DEFAULT_NAMESPACE, Settings};
 use crate::source::Span;
 
 /// The folder that holds Flux itself; nothing else may be written there.
@@ -18,20 +21,28 @@ pub const FLUX_SYSTEM: &str = "flux-system";
 /// Chooses paths.
 pub(crate) struct Paths {
     template: Option<(Environment<'static>, Span)>,
+    budget: Arc<Budget>,
 }
+
+/// The steps that `layout.path` may take for one resource.
+const FUEL: u64 = 10_000;
 
 /// What a path may be made of.
 const VARIABLES: &str =
     "use `kind`, `namespace`, `name` and `section`, as in `{{ section }}/{{ name }}.yaml`";
 
 impl Paths {
-    pub(crate) fn new(layout: &Layout) -> Result<Self, Diagnostic> {
-        let Some(path) = &layout.path else {
-            return Ok(Self { template: None });
+    pub(crate) fn new(settings: &Settings) -> Result<Self, Diagnostic> {
+        let budget = Arc::clone(&settings.budget);
+        let Some(path) = &settings.layout.path else {
+            return Ok(Self {
+                template: None,
+                budget,
+            });
         };
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_fuel(Some(10_000));
+        environment.set_fuel(Some(FUEL));
         if let Some(length) = too_long(&path.value) {
             return Err(Diagnostic::error(
                 "layout",
@@ -51,6 +62,7 @@ impl Paths {
             })?;
         Ok(Self {
             template: Some((environment, path.span)),
+            budget,
         })
     }
 
@@ -86,15 +98,18 @@ impl Paths {
             name => identity.name.as_str(),
             section => variant.section.as_str(),
         };
-        let path = environment
+        let rendered = environment
             .get_template("path")
-            .and_then(|template| template.render(context))
-            .map_err(|error| {
-                fault(
-                    format!("`layout.path`: {}", reason(&error)),
-                    VARIABLES.to_owned(),
-                )
-            })?;
+            .and_then(|template| template.render_captured(context));
+        self.budget
+            .steps(steps(&rendered, FUEL))
+            .map_err(|exceeded| exceeded.diagnostic().at(*span, "in `layout.path`"))?;
+        let path = rendered.map(Captured::into_output).map_err(|error| {
+            fault(
+                format!("`layout.path`: {}", reason(&error)),
+                VARIABLES.to_owned(),
+            )
+        })?;
         let normal = normalize(&path).map(camino::Utf8PathBuf::into_string);
         let is_path =
             |normal: &String| normal.len() <= 1024 && !normal.contains(|c: char| c.is_control());
@@ -149,6 +164,15 @@ const LONGEST_PART: usize = 255;
 
 fn longest_part(path: &str) -> usize {
     path.split('/').map(str::len).max().unwrap_or_default()
+}
+
+/// The steps that a template took of its fuel; what fails may have taken all of it.
+pub(super) fn steps(rendered: &Result<Captured<'_>, minijinja::Error>, fuel: u64) -> u64 {
+    let levels = rendered
+        .as_ref()
+        .ok()
+        .and_then(|captured| captured.state().fuel_levels());
+    levels.map_or(fuel, |(used, _)| used)
 }
 
 /// What went wrong in a template, without the name that the template has here.

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::value::{Enumerator, Object, ObjectRepr};
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja};
+use minijinja::{Captured, Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja};
 
 use super::difference::difference;
 use super::form::form;
-use super::path::reason;
+use super::path::{reason, steps};
 use super::template_lines;
+use crate::budget::Budget;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest::nearest;
 use crate::expand::expression::too_long;
@@ -42,11 +43,12 @@ pub(crate) struct Renderer {
     /// The forms whose text was read back. Nothing is known of what a user's template makes of another resource, so
     /// there it is every text.
     proved: Option<Mutex<HashSet<String>>>,
+    budget: Arc<Budget>,
 }
 
 impl Renderer {
     /// `own` replaces built-in templates by name; `<Kind>.yaml` is for one kind alone.
-    pub(crate) fn new(own: &TemplateFiles) -> Result<Self, Diagnostic> {
+    pub(crate) fn new(own: &TemplateFiles, budget: &Arc<Budget>) -> Result<Self, Diagnostic> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
@@ -81,6 +83,7 @@ impl Renderer {
         Ok(Self {
             environment,
             proved: is_built_in.then(Mutex::default),
+            budget: Arc::clone(budget),
         })
     }
 
@@ -132,8 +135,18 @@ impl Renderer {
             .environment
             .get_template(name)
             .map_err(|error| refused(name, &error))?;
-        let mut text = template
-            .render(context(resource))
+        let rendered = template.render_captured(context(resource));
+        self.budget
+            .steps(steps(&rendered, FUEL))
+            .map_err(|exceeded| {
+                let diagnostic = exceeded.diagnostic();
+                diagnostic.with_note(format!(
+                    "the template `{name}` renders {}",
+                    resource.identity
+                ))
+            })?;
+        let mut text = rendered
+            .map(Captured::into_output)
             .map_err(|error| refused(name, &error))?;
         if !text.ends_with('\n') {
             text.push('\n');

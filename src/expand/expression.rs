@@ -3,23 +3,36 @@
 //! `${var}` is Flux's and `{{ … }}` is Go's or Helm's: both pass untouched.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use minijinja::value::ValueKind;
-use minijinja::{Environment, UndefinedBehavior, Value as Jinja};
+use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value as Jinja};
 
+use crate::budget::{self, Budget, Exceeded};
 use crate::diagnostic::Diagnostic;
-use crate::node::{Entry, Node, Table, Value};
+use crate::node::{Entry, Node, OrderedMap, Table, Value};
 use crate::source::{FileId, Span};
 
 /// Steps an expression may take: far more than any name or number needs, far less than a second.
 const FUEL: u64 = 100_000;
 
+/// Steps that nearly all expressions stay below. What fails within them has cost no more, whatever the engine says.
+const FIRST_FUEL: u64 = 2_000;
+
+/// Steps that evaluating an expression costs beside its own.
+const BASE: u64 = 20;
+
 /// The longest expression, in bytes: its parts nest in each other, and a stack ends.
 const LONGEST: usize = 2048;
 
-/// The longest text or list that an expression may make, in bytes or items.
+/// The longest text that an expression may make, in bytes, and the most items, whatever they are in.
 const LARGEST: usize = 1 << 20;
+
+/// The most bytes that the texts of one value have together.
+const LARGEST_TEXTS: usize = 8 << 20;
+
+/// The variable of a compiled expression that its value is assigned to.
+const RESULT: &str = "result_of_the_expression";
 
 /// What is wrong with an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +42,16 @@ pub(crate) struct Fault {
     pub help: Option<String>,
     /// The missing variable, dotted, where that is the fault.
     pub unknown: Option<String>,
+    /// The limit of the project that is exceeded, where that is the fault.
+    pub exceeded: Option<Exceeded>,
 }
 
 impl Fault {
     /// The finding; `place` is what the expression stands in, such as `kustomizations.apps`.
     pub(crate) fn told(self, place: &str, cluster: &str) -> Diagnostic {
+        if let Some(exceeded) = self.exceeded {
+            return exceeded.diagnostic().at(self.span, format!("in `{place}`"));
+        }
         let code = match self.unknown {
             Some(_) => "unknown-variable",
             None => "expression",
@@ -59,14 +77,29 @@ enum Piece {
 pub(crate) struct Expressions {
     environment: Environment<'static>,
     texts: HashMap<String, Arc<Result<Vec<Piece>, String>>>,
+    compiled: HashMap<String, Result<Arc<[String]>, String>>,
+    /// `[vars]` without expressions, as many clusters share them, by their address.
+    plain: HashMap<usize, Plain>,
+    budget: Arc<Budget>,
+    /// Bytes counted for values that are part of nothing yet.
+    pending: u64,
     /// The only file whose values are expanded, if there are others.
     own: Option<FileId>,
+}
+
+/// Variables that are values already, and the root that they make.
+#[derive(Debug, Clone)]
+pub(super) struct Plain {
+    /// Keeps the address from being used again.
+    _table: Arc<Table>,
+    node: Arc<Node>,
+    jinja: Jinja,
 }
 
 /// The names an expression can use: `cluster`, `vars`, `repo`, `flux`, `inputs`, `name`, `namespace`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Context {
-    roots: Vec<(&'static str, Node)>,
+    roots: Vec<(&'static str, Arc<Node>)>,
     jinja: Vec<(&'static str, Jinja)>,
 }
 
@@ -110,10 +143,38 @@ pub(crate) fn only_variable(text: &str) -> Option<&str> {
 impl Context {
     pub(crate) fn set(&mut self, root: &'static str, node: Node) {
         let jinja = to_jinja(&node.value);
+        self.put(root, Arc::new(node), jinja);
+    }
+
+    fn put(&mut self, root: &'static str, node: Arc<Node>, jinja: Jinja) {
         self.roots.retain(|(name, _)| *name != root);
         self.jinja.retain(|(name, _)| *name != root);
         self.roots.push((root, node));
         self.jinja.push((root, jinja));
+    }
+
+    /// Shares a root with other contexts.
+    pub(super) fn share(&mut self, root: &'static str, plain: Plain) {
+        self.put(root, plain.node, plain.jinja);
+    }
+
+    /// An empty root that [`Self::add`] adds to, each value at its own cost.
+    pub(super) fn grow(&mut self, root: &'static str, span: Span) {
+        let jinja = Jinja::from_object(Growing::default());
+        self.put(root, Arc::new(Node::new(Table::new(), span)), jinja);
+    }
+
+    /// Adds to a root that grows.
+    pub(super) fn add(&mut self, root: &'static str, key: &str, entry: Entry) {
+        let growing = self.jinja.iter().find(|(name, _)| *name == root);
+        if let Some(growing) = growing.and_then(|(_, jinja)| jinja.downcast_object_ref::<Growing>())
+        {
+            growing.add(key, to_jinja(&entry.node.value));
+        }
+        let node = self.roots.iter_mut().find(|(name, _)| *name == root);
+        if let Some(table) = node.and_then(|(_, node)| Arc::make_mut(node).as_table_mut()) {
+            table.insert(key, entry);
+        }
     }
 
     /// The value of a dotted path, or of its longest known part that is no table.
@@ -124,7 +185,7 @@ impl Context {
             .roots
             .iter()
             .find(|(name, _)| *name == root)
-            .map(|(_, node)| node)?;
+            .map(|(_, node)| node.as_ref())?;
         for key in keys {
             match node.as_table() {
                 Some(table) => node = table.get(key)?,
@@ -168,15 +229,54 @@ impl Context {
 }
 
 impl Expressions {
-    pub(crate) fn new() -> Self {
+    /// `budget` is the project's.
+    pub(crate) fn new(budget: &Arc<Budget>) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_fuel(Some(FUEL));
         Self {
             environment,
             texts: HashMap::new(),
+            compiled: HashMap::new(),
+            plain: HashMap::new(),
+            budget: Arc::clone(budget),
+            pending: 0,
             own: None,
         }
+    }
+
+    /// What was made since the last call is part of a value of `bytes` bytes now.
+    pub(crate) fn settle(&mut self, bytes: u64) -> Result<(), Exceeded> {
+        self.budget.release(std::mem::take(&mut self.pending));
+        self.budget.memory(bytes)
+    }
+
+    /// Values were counted that are part of nothing yet.
+    pub(super) fn counted(&mut self, bytes: u64) {
+        self.pending += bytes;
+    }
+
+    /// Counts what was made; it is given back with the next [`Self::settle`].
+    fn made(&mut self, bytes: u64) -> Result<(), Exceeded> {
+        self.pending += bytes;
+        self.budget.memory(bytes)
+    }
+
+    /// Variables that need no evaluation, as a root that is made once.
+    pub(super) fn plain(&mut self, table: &Arc<Table>, span: Span) -> Result<Plain, Exceeded> {
+        let address = Arc::as_ptr(table).addr();
+        if let Some(known) = self.plain.get(&address) {
+            return Ok(known.clone());
+        }
+        // As a table, and as the values of the engine.
+        self.budget.memory(2 * budget::weight_of_table(table))?;
+        let node = Node::new(table.as_ref().clone(), span);
+        let plain = Plain {
+            _table: Arc::clone(table),
+            jinja: to_jinja(&node.value),
+            node: Arc::new(node),
+        };
+        self.plain.insert(address, plain.clone());
+        Ok(plain)
     }
 
     fn pieces(&mut self, text: &str) -> Arc<Result<Vec<Piece>, String>> {
@@ -188,17 +288,20 @@ impl Expressions {
         pieces
     }
 
+    /// The same of a table.
+    pub(crate) fn uses_of_table(&mut self, table: &Table, found: &mut Vec<String>) {
+        for (key, entry) in table.iter() {
+            self.uses_in_text(key, found);
+            self.uses(&entry.node, found);
+        }
+    }
+
     /// The dotted variables that the expressions below `node` use, keys among them.
     pub(crate) fn uses(&mut self, node: &Node, found: &mut Vec<String>) {
         match &node.value {
             Value::String(text) => self.uses_in_text(text, found),
             Value::Array(items) => items.iter().for_each(|item| self.uses(item, found)),
-            Value::Table(table) => {
-                for (key, entry) in table.iter() {
-                    self.uses_in_text(key, found);
-                    self.uses(&entry.node, found);
-                }
-            }
+            Value::Table(table) => self.uses_of_table(table, found),
             Value::Null
             | Value::Bool(_)
             | Value::Integer(_)
@@ -216,8 +319,8 @@ impl Expressions {
                 let Piece::Expression(source) = piece else {
                     continue;
                 };
-                if let Ok(expression) = self.environment.compile_expression(source) {
-                    found.extend(expression.undeclared_variables(true));
+                if let Ok(variables) = self.compiled(source) {
+                    found.extend(variables.iter().cloned());
                 }
             }
         }
@@ -299,6 +402,7 @@ impl Expressions {
                     message: format!("two keys become `{key}`"),
                     help: Some("make the expressions differ".to_owned()),
                     unknown: None,
+                    exceeded: None,
                 });
             }
         }
@@ -324,6 +428,7 @@ impl Expressions {
                 ),
                 help: None,
                 unknown: None,
+                exceeded: None,
             }),
         }
     }
@@ -343,7 +448,9 @@ impl Expressions {
             message,
             help: None,
             unknown: None,
+            exceeded: None,
         };
+        let over = |exceeded: Exceeded| Fault::exceeded(exceeded, span);
         let pieces = self.pieces(text);
         let pieces = match pieces.as_ref() {
             Ok(pieces) => pieces,
@@ -351,7 +458,7 @@ impl Expressions {
         };
         if let [Piece::Expression(source)] = pieces.as_slice() {
             let value = self.run(source, span, context)?;
-            return from_jinja(&value, span, 0).map_err(plain);
+            return self.value(&value, span);
         }
         let mut result = String::new();
         for piece in pieces {
@@ -359,7 +466,7 @@ impl Expressions {
                 Piece::Literal(text) => result.push_str(text),
                 Piece::Expression(source) => {
                     let value = self.run(source, span, context)?;
-                    match from_jinja(&value, span, 0).map_err(plain)? {
+                    match self.value(&value, span)? {
                         Value::String(text) => result.push_str(&text),
                         Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {
                             result.push_str(&value.to_string());
@@ -379,21 +486,72 @@ impl Expressions {
                 )));
             }
         }
+        self.made(result.len() as u64).map_err(over)?;
         Ok(Value::String(result))
     }
 
-    fn run(&self, source: &str, span: Span, context: &Context) -> Result<Jinja, Fault> {
+    /// What an expression gave, as a value of ours.
+    fn value(&mut self, value: &Jinja, span: Span) -> Result<Value, Fault> {
+        let mut making = Making {
+            span,
+            items: 0,
+            bytes: 0,
+        };
+        let value = making.value(value, 0).map_err(|message| Fault {
+            span,
+            message,
+            help: None,
+            unknown: None,
+            exceeded: None,
+        })?;
+        let bytes = budget::weight_of_value(&value);
+        self.made(bytes)
+            .map_err(|exceeded| Fault::exceeded(exceeded, span))?;
+        Ok(value)
+    }
+
+    /// The dotted variables of an expression, which is compiled once.
+    fn compiled(&mut self, source: &str) -> Result<Arc<[String]>, String> {
+        if let Some(known) = self.compiled.get(source) {
+            return known.clone();
+        }
+        let compiled = match self.environment.compile_expression(source) {
+            Ok(expression) => {
+                let mut variables: Vec<String> =
+                    expression.undeclared_variables(true).into_iter().collect();
+                variables.sort();
+                // Only a template gives the steps that it took.
+                let template = format!("{{% set {RESULT} = ({source}) %}}");
+                let added = self
+                    .environment
+                    .add_template_owned(source.to_owned(), template);
+                added.map(|()| variables.into())
+            }
+            Err(error) => Err(error),
+        };
+        let compiled = compiled.map_err(|error| detail(&error));
+        self.compiled.insert(source.to_owned(), compiled.clone());
+        compiled
+    }
+
+    fn run(&mut self, source: &str, span: Span, context: &Context) -> Result<Jinja, Fault> {
         let fault = |message: String| Fault {
             span,
             message,
             help: None,
             unknown: None,
+            exceeded: None,
         };
-        let expression = self
-            .environment
-            .compile_expression(source)
-            .map_err(|error| fault(format!("`{source}` is no expression: {}", detail(&error))))?;
-        match expression.eval(context.to_jinja()) {
+        let over = |exceeded: Exceeded| Fault::exceeded(exceeded, span);
+        let variables = self
+            .compiled(source)
+            .map_err(|reason| fault(format!("`{source}` is not an expression: {reason}")))?;
+        let mut outcome = self.run_within(source, FIRST_FUEL, context).map_err(over)?;
+        let is_long = |error: &minijinja::Error| error.kind() == ErrorKind::OutOfFuel;
+        if outcome.as_ref().is_err_and(is_long) {
+            outcome = self.run_within(source, FUEL, context).map_err(over)?;
+        }
+        match outcome {
             Ok(value) if !value.is_undefined() => Ok(value),
             outcome => {
                 let is_function = |path: &str| {
@@ -401,19 +559,82 @@ impl Expressions {
                         .globals()
                         .any(|(name, _)| path.split('.').next() == Some(name))
                 };
-                let mut unknown: Vec<String> = expression
-                    .undeclared_variables(true)
-                    .into_iter()
-                    .filter(|path| context.get(path).is_none() && !is_function(path))
-                    .collect();
-                unknown.sort();
-                match (unknown.first(), outcome) {
+                let unknown = variables
+                    .iter()
+                    .find(|path| context.get(path).is_none() && !is_function(path));
+                match (unknown, outcome) {
                     (Some(path), _) => Err(unknown_variable(path, span, context)),
                     (None, Err(error)) => Err(fault(format!("`{source}`: {}", detail(&error)))),
                     (None, Ok(_)) => Err(fault(format!("`{source}` has no value"))),
                 }
             }
         }
+    }
+
+    /// Evaluates a compiled expression in at most `fuel` steps, which the project's budget pays.
+    fn run_within(
+        &mut self,
+        source: &str,
+        fuel: u64,
+        context: &Context,
+    ) -> Result<Result<Jinja, minijinja::Error>, Exceeded> {
+        self.environment.set_fuel(Some(fuel));
+        let captured = self
+            .environment
+            .get_template(source)
+            .and_then(|template| template.render_captured(context.to_jinja()));
+        let steps = match &captured {
+            Ok(captured) => captured
+                .state()
+                .fuel_levels()
+                .map_or(fuel, |(used, _)| used),
+            Err(_) => fuel,
+        };
+        let value = captured.map(|captured| {
+            let value = captured.state().lookup(RESULT);
+            value.unwrap_or(Jinja::UNDEFINED)
+        });
+        self.budget.steps(BASE + steps)?;
+        Ok(value)
+    }
+}
+
+impl Fault {
+    pub(super) fn exceeded(exceeded: Exceeded, span: Span) -> Self {
+        Self {
+            span,
+            message: exceeded.message(),
+            help: None,
+            unknown: None,
+            exceeded: Some(exceeded),
+        }
+    }
+}
+
+/// A table of the engine that values are added to while others are evaluated.
+#[derive(Debug, Default)]
+struct Growing(RwLock<OrderedMap<String, Jinja>>);
+
+impl Growing {
+    fn add(&self, key: &str, value: Jinja) {
+        let mut values = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        values.insert(key.to_owned(), value);
+    }
+}
+
+impl Object for Growing {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Jinja) -> Option<Jinja> {
+        let values = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        values.get(key.as_str()?).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let values = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Enumerator::Values(values.keys().map(Jinja::from).collect())
     }
 }
 
@@ -446,6 +667,7 @@ fn unknown_variable(path: &str, span: Span, context: &Context) -> Fault {
         message: format!("unknown variable `{path}`"),
         help: Some(help),
         unknown: Some(path.to_owned()),
+        exceeded: None,
     }
 }
 
@@ -542,46 +764,66 @@ fn to_jinja(value: &Value) -> Jinja {
     }
 }
 
-fn from_jinja(value: &Jinja, span: Span, depth: usize) -> Result<Value, String> {
-    if depth > crate::load::MAX_DEPTH {
-        return Err("the value nests too deeply".to_owned());
+/// Makes a value of ours of one of the engine's, which may be much larger than the work that it took.
+struct Making {
+    span: Span,
+    items: usize,
+    bytes: usize,
+}
+
+impl Making {
+    fn item(&mut self, item: &Jinja, depth: usize) -> Result<Node, String> {
+        self.items += 1;
+        if self.items > LARGEST {
+            return Err(format!("the value has more than {LARGEST} items"));
+        }
+        Ok(Node::new(self.value(item, depth + 1)?, self.span))
     }
-    let items = |value: &Jinja| -> Result<Vec<Node>, String> {
-        let mut items = Vec::new();
-        for item in value.try_iter().map_err(|error| detail(&error))? {
-            if items.len() == LARGEST {
-                return Err(format!("the value has more than {LARGEST} items"));
-            }
-            items.push(Node::new(from_jinja(&item, span, depth + 1)?, span));
+
+    fn value(&mut self, value: &Jinja, depth: usize) -> Result<Value, String> {
+        if depth > crate::load::MAX_DEPTH {
+            return Err("the value nests too deeply".to_owned());
         }
-        Ok(items)
-    };
-    Ok(match value.kind() {
-        ValueKind::None => Value::Null,
-        ValueKind::Bool => Value::Bool(value.is_true()),
-        ValueKind::Number if value.is_integer() => match i128::try_from(value.clone()) {
-            Ok(number) => Value::Integer(number),
-            Err(_) => return Err(format!("`{value}` is too large")),
-        },
-        ValueKind::Number => match f64::try_from(value.clone()) {
-            Ok(number) => Value::Float(number),
-            Err(_) => return Err(format!("`{value}` is no number")),
-        },
-        ValueKind::String => Value::String(value.as_str().unwrap_or_default().to_owned()),
-        ValueKind::Seq | ValueKind::Iterable => Value::Array(items(value)?),
-        ValueKind::Map => {
-            let mut table = Table::new();
-            for key in value.try_iter().map_err(|error| detail(&error))? {
-                let Some(name) = key.as_str() else {
-                    return Err(format!("the key `{key}` is no string"));
-                };
-                let item = value.get_item(&key).map_err(|error| detail(&error))?;
-                table.set(name, Node::new(from_jinja(&item, span, depth + 1)?, span));
+        Ok(match value.kind() {
+            ValueKind::None => Value::Null,
+            ValueKind::Bool => Value::Bool(value.is_true()),
+            ValueKind::Number if value.is_integer() => match i128::try_from(value.clone()) {
+                Ok(number) => Value::Integer(number),
+                Err(_) => return Err(format!("`{value}` is too large")),
+            },
+            ValueKind::Number => match f64::try_from(value.clone()) {
+                Ok(number) => Value::Float(number),
+                Err(_) => return Err(format!("`{value}` is not a number")),
+            },
+            ValueKind::String => {
+                let text = value.as_str().unwrap_or_default();
+                self.bytes += text.len();
+                if self.bytes > LARGEST_TEXTS {
+                    return Err(format!("its texts have more than {LARGEST_TEXTS} bytes"));
+                }
+                Value::String(text.to_owned())
             }
-            Value::Table(table)
-        }
-        other => return Err(format!("a value of type {other} cannot be written")),
-    })
+            ValueKind::Seq | ValueKind::Iterable => {
+                let mut items = Vec::new();
+                for item in value.try_iter().map_err(|error| detail(&error))? {
+                    items.push(self.item(&item, depth)?);
+                }
+                Value::Array(items)
+            }
+            ValueKind::Map => {
+                let mut table = Table::new();
+                for key in value.try_iter().map_err(|error| detail(&error))? {
+                    let Some(name) = key.as_str() else {
+                        return Err(format!("the key `{key}` is not a string"));
+                    };
+                    let item = value.get_item(&key).map_err(|error| detail(&error))?;
+                    table.set(name, self.item(&item, depth)?);
+                }
+                Value::Table(table)
+            }
+            other => return Err(format!("a value of type {other} cannot be written")),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -605,7 +847,7 @@ mod tests {
     }
 
     fn evaluate(text: &str) -> Result<Value, String> {
-        Expressions::new()
+        Expressions::new(&Arc::default())
             .evaluate(text, Span::BUILT_IN, &context())
             .map_err(|fault| format!("{} / {}", fault.message, fault.help.unwrap_or_default()))
     }
@@ -682,7 +924,7 @@ mod tests {
     fn the_variables_of_a_text_are_known_beforehand() {
         let mut found = Vec::new();
         let node = Node::new("${{ vars.domain }}-${{ cluster.name }}", Span::BUILT_IN);
-        Expressions::new().uses(&node, &mut found);
+        Expressions::new(&Arc::default()).uses(&node, &mut found);
         found.sort();
         assert_eq!(found, ["cluster.name", "vars.domain"]);
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
+use crate::budget::{self, Budget};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::node::{Entry, Node, Table, Value};
 use crate::schema::{SchemaNode, Type};
@@ -62,6 +63,9 @@ pub(crate) fn normalize(path: &str) -> Option<Utf8PathBuf> {
 pub(super) struct Including<'a> {
     pub includes: &'a Includes,
     pub path_of: &'a mut dyn FnMut(&str, Span, &mut Diagnostics) -> Option<String>,
+    pub budget: &'a Budget,
+    /// What the included values take in memory, which is counted.
+    pub bytes: u64,
     pub diagnostics: &'a mut Diagnostics,
 }
 
@@ -143,6 +147,15 @@ impl Including<'_> {
             Some(shape) => shape.kind == Type::String,
             None => !holds_value(&normalized),
         };
+        let bytes = match &included.value {
+            Some(Ok(node)) if !wants_text => budget::weight(node),
+            _ => included.text.len() as u64,
+        };
+        if let Err(exceeded) = self.budget.memory(bytes) {
+            self.diagnostics.push(exceeded.diagnostic().at(span, ""));
+            return nothing;
+        }
+        self.bytes += bytes;
         if wants_text {
             let inside = Span::new(included.file, 0..0);
             return Node::new(included.text.as_ref(), inside);

@@ -9,12 +9,14 @@ pub(crate) mod include;
 pub(crate) mod shorthand;
 pub(crate) mod variables;
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
+mod fingerprint;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::budget::{self, Budget};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::node::{Entry, Node, Table, Value};
@@ -26,6 +28,7 @@ use crate::settings::{Cluster, DEFAULT_NAMESPACE, Settings};
 use crate::source::{FileId, Span, Spanned};
 
 use expression::{Context, Expressions, Fault, has_expression};
+use fingerprint::{Fingerprint, Fingerprints};
 pub use images::PolicyTest;
 use include::Including;
 pub use include::{Included, Includes};
@@ -67,9 +70,10 @@ pub struct Variant {
 
 /// Makes every cluster's resources; goes on after every error.
 pub fn expand(resolved: &Resolved, includes: &Includes, diagnostics: &mut Diagnostics) -> Expanded {
-    let overrides = by_name(&resolved.overrides);
     let clusters = &resolved.settings.clusters;
-    let mut expressions = Expressions::new();
+    let budget = &resolved.settings.budget;
+    let mut expressions = Expressions::new(budget);
+    let overrides = Overrides::of(&resolved.overrides, &mut expressions);
     let mut expanding = Expanding::new(
         resolved,
         includes,
@@ -77,14 +81,24 @@ pub fn expand(resolved: &Resolved, includes: &Includes, diagnostics: &mut Diagno
         &mut expressions,
         diagnostics,
     );
+    expanding
+        .used_vars
+        .extend(resolved.used_vars.iter().cloned());
     let contexts: Vec<Context> = clusters
         .iter()
-        .map(|cluster| expanding.context(cluster))
+        .map_while(|cluster| match budget.exceeded() {
+            Some(_) => None,
+            None => Some(expanding.context(cluster)),
+        })
         .collect();
+    let new_expressions = || Expressions::new(budget);
     let made: Vec<OfDraft> = resolved
         .drafts
         .par_iter()
-        .map_init(Expressions::new, |expressions, draft| {
+        .map_init(new_expressions, |expressions, draft| {
+            if budget.exceeded().is_some() {
+                return OfDraft::default();
+            }
             let mut found = Diagnostics::default();
             let expanding = Expanding::new(resolved, includes, &overrides, expressions, &mut found);
             let made = expanding.draft(draft, &contexts);
@@ -105,12 +119,12 @@ pub fn expand(resolved: &Resolved, includes: &Includes, diagnostics: &mut Diagno
             broken[cluster].extend(identities);
         }
         expanding.diagnostics.extend(made.found.iter().cloned());
-        for over in made.used_overrides {
-            expanding.used_overrides[over] = true;
-        }
+        expanding.used_overrides.extend(made.used_overrides);
         expanding.used_vars.extend(made.used_vars);
     }
-    expanding.report_unused();
+    if budget.exceeded().is_none() {
+        expanding.report_unused();
+    }
     Expanded {
         settings: resolved.settings.clone(),
         variants,
@@ -127,33 +141,78 @@ struct OfDraft {
     clusters: Vec<(usize, u32)>,
     /// Clusters, and what they would have but for its faults.
     broken: Vec<(usize, Vec<Identity>)>,
-    used_overrides: Vec<usize>,
-    used_vars: Vec<String>,
+    used_overrides: HashSet<usize>,
+    used_vars: HashSet<String>,
     found: Diagnostics,
 }
 
-/// Overrides by section, namespace and name.
-type ByName = HashMap<(Section, String, String), Vec<usize>>;
+/// What groups and clusters lay over resources, looked up by resource.
+struct Overrides {
+    by_name: HashMap<(Section, String, String), OfResource>,
+    /// The dotted variables that the overrides of a section use, for resources whose names are not known beforehand.
+    uses: HashMap<Section, Vec<String>>,
+}
 
-fn by_name(overrides: &[Override]) -> ByName {
-    let mut by_name = ByName::new();
-    for (at, over) in overrides.iter().enumerate() {
-        let (namespace, name) = split_key(&over.key.value);
-        let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned();
-        by_name
-            .entry((over.section, namespace, name.to_owned()))
-            .or_default()
-            .push(at);
+/// The overrides of one resource.
+#[derive(Default)]
+struct OfResource {
+    all: Vec<usize>,
+    by_origin: HashMap<Origin, Vec<usize>>,
+    /// How many groups have one.
+    groups: usize,
+}
+
+impl Overrides {
+    fn of(overrides: &[Override], expressions: &mut Expressions) -> Self {
+        let mut found = Self {
+            by_name: HashMap::new(),
+            uses: HashMap::new(),
+        };
+        for (at, over) in overrides.iter().enumerate() {
+            let (namespace, name) = split_key(&over.key.value);
+            let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned();
+            let key = (over.section, namespace, name.to_owned());
+            let of = found.by_name.entry(key).or_default();
+            of.all.push(at);
+            let same = of.by_origin.entry(over.layer.origin).or_default();
+            of.groups +=
+                usize::from(same.is_empty() && matches!(over.layer.origin, Origin::Group(_)));
+            same.push(at);
+            let uses = found.uses.entry(over.section).or_default();
+            expressions.uses_of_table(&over.layer.table, uses);
+        }
+        for uses in found.uses.values_mut() {
+            uses.sort();
+            uses.dedup();
+        }
+        found
     }
-    by_name
+}
+
+impl OfResource {
+    /// Those of a cluster and its groups, in no order.
+    fn in_cluster(&self, cluster: usize, groups: &[usize]) -> Vec<usize> {
+        let of = |origin: Origin| self.by_origin.get(&origin).into_iter().flatten().copied();
+        let mut found: Vec<usize> = of(Origin::Cluster(cluster)).collect();
+        if groups.len() <= self.groups {
+            found.extend(groups.iter().flat_map(|group| of(Origin::Group(*group))));
+            return found;
+        }
+        for (origin, same) in &self.by_origin {
+            if matches!(origin, Origin::Group(group) if groups.binary_search(group).is_ok()) {
+                found.extend(same);
+            }
+        }
+        found
+    }
 }
 
 /// The layers that decide a variant's fields in a cluster, lowest first, for `fluxgen explain`.
 pub fn layers_of(resolved: &Resolved, variant: &Variant, cluster: usize) -> Option<Vec<Layer>> {
     let mut diagnostics = Diagnostics::default();
     let includes = Includes::default();
-    let overrides = by_name(&resolved.overrides);
-    let mut expressions = Expressions::new();
+    let mut expressions = Expressions::new(&resolved.settings.budget);
+    let overrides = Overrides::of(&resolved.overrides, &mut expressions);
     let mut expanding = Expanding::new(
         resolved,
         &includes,
@@ -192,8 +251,8 @@ pub fn layers_of(resolved: &Resolved, variant: &Variant, cluster: usize) -> Opti
 struct VariantKey {
     minor: FluxMinor,
     overrides: Vec<usize>,
-    /// The values of the variables that the draft uses.
-    values: String,
+    /// Of the values of the variables that the draft uses.
+    values: Fingerprint,
 }
 
 /// What came of a draft in a cluster.
@@ -205,6 +264,9 @@ enum Made {
     /// It has faults; namespace and name, where they are known.
     Broken(Option<(String, String)>),
 }
+
+/// What a resource takes in memory beside its fields: its names, its file and what is known of it.
+const RESOURCE: u64 = 2_500;
 
 /// What is known of a draft before any cluster is looked at.
 struct Prepared {
@@ -220,9 +282,10 @@ struct Expanding<'a, 'd> {
     includes: &'a Includes,
     diagnostics: &'d mut Diagnostics,
     expressions: &'d mut Expressions,
-    overrides: &'a ByName,
-    used_overrides: Vec<bool>,
-    used_vars: Vec<String>,
+    overrides: &'a Overrides,
+    used_overrides: HashSet<usize>,
+    used_vars: HashSet<String>,
+    fingerprints: Fingerprints,
     variants: Vec<Variant>,
     toml: FileId,
 }
@@ -231,7 +294,7 @@ impl<'a, 'd> Expanding<'a, 'd> {
     fn new(
         resolved: &'a Resolved,
         includes: &'a Includes,
-        overrides: &'a ByName,
+        overrides: &'a Overrides,
         expressions: &'d mut Expressions,
         diagnostics: &'d mut Diagnostics,
     ) -> Self {
@@ -241,8 +304,9 @@ impl<'a, 'd> Expanding<'a, 'd> {
             diagnostics,
             expressions,
             overrides,
-            used_overrides: vec![false; resolved.overrides.len()],
-            used_vars: resolved.used_vars.clone(),
+            used_overrides: HashSet::new(),
+            used_vars: HashSet::new(),
+            fingerprints: Fingerprints::default(),
             variants: Vec::new(),
             toml: resolved.file.file,
         }
@@ -254,9 +318,14 @@ impl<'a, 'd> Expanding<'a, 'd> {
         let clusters = &self.resolved.settings.clusters;
         let mut known: HashMap<VariantKey, Made> = HashMap::new();
         let mut prepared = None;
-        for &cluster in &draft.clusters {
-            let context = &contexts[cluster];
+        for &cluster in draft.clusters.iter() {
+            let Some(context) = contexts.get(cluster) else {
+                break;
+            };
             let prepared = prepared.get_or_insert_with(|| self.prepare(draft, context));
+            if self.budget().exceeded().is_some() {
+                break;
+            }
             if !clusters[cluster].flux.is_known {
                 continue;
             }
@@ -278,8 +347,7 @@ impl<'a, 'd> Expanding<'a, 'd> {
         if draft.clusters.is_empty() {
             self.prepare(draft, &Context::default());
         }
-        let used = self.used_overrides.iter().enumerate();
-        of.used_overrides = used.filter(|(_, used)| **used).map(|(at, _)| at).collect();
+        of.used_overrides = self.used_overrides;
         of.variants = self.variants;
         of.used_vars = self.used_vars;
         of
@@ -308,11 +376,15 @@ impl<'a, 'd> Expanding<'a, 'd> {
             &settings.repo,
         );
         variables.evaluate(&cluster.vars, &flux, self.expressions);
-        self.used_vars.append(&mut variables.used);
+        self.used_vars.extend(variables.used.drain(..));
         for (place, fault) in variables.faults {
             self.report(vec![fault], place, &cluster.name.value, None);
         }
         variables.context
+    }
+
+    fn budget(&self) -> &Arc<Budget> {
+        &self.resolved.settings.budget
     }
 
     fn report(&mut self, faults: Vec<Fault>, place: &str, cluster: &str, inputs: Option<&Node>) {
@@ -346,31 +418,37 @@ impl<'a, 'd> Expanding<'a, 'd> {
                 name.to_owned(),
             ))
         };
-        let overrides: Vec<usize> = match &key {
-            Some((namespace, name)) => self
-                .overrides
-                .get(&(draft.section, namespace.clone(), name.clone()))
-                .cloned()
-                .unwrap_or_default(),
-            None => (0..self.resolved.overrides.len())
-                .filter(|at| self.resolved.overrides[*at].section == draft.section)
-                .collect(),
-        };
-        let tables = draft.layers.iter().chain(
-            overrides
-                .iter()
-                .map(|at| &self.resolved.overrides[*at].layer),
-        );
-        for layer in tables {
-            for (key, entry) in layer.table.iter() {
-                self.expressions.uses_in_text(key, &mut uses);
-                self.expressions.uses(&entry.node, &mut uses);
+        for layer in &draft.layers {
+            self.expressions.uses_of_table(&layer.table, &mut uses);
+        }
+        match &key {
+            Some((namespace, name)) => {
+                let key = (draft.section, namespace.clone(), name.clone());
+                for at in self
+                    .overrides
+                    .by_name
+                    .get(&key)
+                    .iter()
+                    .flat_map(|of| &of.all)
+                {
+                    let layer = &self.resolved.overrides[*at].layer;
+                    self.expressions.uses_of_table(&layer.table, &mut uses);
+                }
             }
+            None => {
+                let of_section = self.overrides.uses.get(&draft.section);
+                uses.extend(of_section.into_iter().flatten().cloned());
+            }
+        }
+        uses.sort();
+        uses.dedup();
+        let bytes = uses.iter().map(|path| 100 + path.len() as u64).sum();
+        if let Err(exceeded) = self.budget().memory(bytes) {
+            let fault = Fault::exceeded(exceeded, draft.key.span);
+            self.report(vec![fault], draft.section.as_str(), "", None);
         }
         self.used_vars.extend(uses.iter().cloned());
         uses.retain(|path| varies(path));
-        uses.sort();
-        uses.dedup();
         let kinds = Registry::get().section(draft.section.as_str()).collect();
         Prepared { key, uses, kinds }
     }
@@ -417,27 +495,15 @@ impl<'a, 'd> Expanding<'a, 'd> {
         name: &str,
         cluster: usize,
     ) -> Vec<usize> {
-        if self.overrides.is_empty() {
+        if self.overrides.by_name.is_empty() {
             return Vec::new();
         }
-        let Some(candidates) =
-            self.overrides
-                .get(&(section, namespace.to_owned(), name.to_owned()))
-        else {
+        let key = (section, namespace.to_owned(), name.to_owned());
+        let Some(candidates) = self.overrides.by_name.get(&key) else {
             return Vec::new();
         };
         let groups = &self.resolved.settings.clusters[cluster].groups;
-        let mut found: Vec<usize> = candidates
-            .iter()
-            .copied()
-            .filter(|at| match self.resolved.overrides[*at].layer.origin {
-                Origin::Group(group) => groups.contains(&group),
-                Origin::Cluster(at) => at == cluster,
-                Origin::BuiltIn | Origin::Defaults | Origin::SectionDefaults | Origin::Resource => {
-                    false
-                }
-            })
-            .collect();
+        let mut found = candidates.in_cluster(cluster, groups);
         found.sort_by_key(|at| self.resolved.overrides[*at].layer.origin);
         found
     }
@@ -458,14 +524,9 @@ impl<'a, 'd> Expanding<'a, 'd> {
             return Made::Broken(None);
         };
         let overrides = self.overrides_for(draft.section, &namespace, &name, cluster);
-        let mut values = String::new();
-        for path in &prepared.uses {
-            let value = context.get(path).map(|node| &node.value);
-            write!(values, "{value:?};").expect("a String takes everything");
-        }
-        for at in &overrides {
-            self.used_overrides[*at] = true;
-        }
+        let used = prepared.uses.iter().map(|path| context.get(path));
+        let values = self.fingerprints.of_all(used);
+        self.used_overrides.extend(&overrides);
         let key = VariantKey {
             minor: self.resolved.settings.clusters[cluster].flux.minor,
             overrides,
@@ -517,6 +578,16 @@ impl<'a, 'd> Expanding<'a, 'd> {
         let roots: Vec<&SchemaNode> = prepared.kinds.iter().map(|kind| kind.root()).collect();
         let mut merged = Table::new();
         let before = self.diagnostics.len();
+        // They are copied while they are merged.
+        let weights = layers
+            .iter()
+            .map(|layer| budget::weight_of_table(&layer.table));
+        let budget = Arc::clone(self.budget());
+        let over = |exceeded| vec![Fault::exceeded(exceeded, draft.key.span)];
+        if let Err(exceeded) = budget.fits(2 * weights.sum::<u64>()) {
+            self.report(over(exceeded), &place, &cluster_name, None);
+            return None;
+        }
         for layer in layers {
             let table = self.include(&layer, &roots, &context, &place, &cluster_name);
             if layer.origin == Origin::Defaults {
@@ -533,6 +604,12 @@ impl<'a, 'd> Expanding<'a, 'd> {
         let has_faults = !faults.is_empty();
         self.report(faults, &place, &cluster_name, draft.inputs.as_deref());
         if has_faults || !is_included {
+            let _ = self.expressions.settle(0);
+            return None;
+        }
+        let bytes = RESOURCE + budget::weight_of_table(&merged);
+        if let Err(exceeded) = self.expressions.settle(bytes) {
+            self.report(over(exceeded), &place, &cluster_name, None);
             return None;
         }
         self.build(draft, prepared, namespace, name, merged, cluster)
@@ -546,6 +623,12 @@ impl<'a, 'd> Expanding<'a, 'd> {
             .map(|at| &self.resolved.overrides[*at])
             .collect();
         let settings = &self.resolved.settings;
+        let pairs = (chosen.len() as u64).pow(2) / 2;
+        if let Err(exceeded) = self.budget().steps(pairs * clusters::COMPARED) {
+            let fault = Fault::exceeded(exceeded, draft.key.span);
+            self.report(vec![fault], draft.section.as_str(), "", None);
+            return None;
+        }
         let own = chosen
             .iter()
             .find(|over| matches!(over.layer.origin, Origin::Cluster(_)))
@@ -608,12 +691,17 @@ impl<'a, 'd> Expanding<'a, 'd> {
                 None
             }
         };
-        Including {
+        let mut including = Including {
             includes: self.includes,
             path_of: &mut path_of,
+            budget: &self.resolved.settings.budget,
+            bytes: 0,
             diagnostics: self.diagnostics,
-        }
-        .table(&layer.table, roots)
+        };
+        let table = including.table(&layer.table, roots);
+        let bytes = including.bytes;
+        self.expressions.counted(bytes);
+        table
     }
 
     /// Turns a merged table into resources.
@@ -770,8 +858,8 @@ impl<'a, 'd> Expanding<'a, 'd> {
         }
         // Beyond these nobody reads what may have been meant.
         let mut left = 300_usize;
-        for (over, used) in self.resolved.overrides.iter().zip(&self.used_overrides) {
-            if *used {
+        for (at, over) in self.resolved.overrides.iter().enumerate() {
+            if self.used_overrides.contains(&at) {
                 continue;
             }
             left = left.saturating_sub(1);
@@ -821,19 +909,28 @@ impl<'a, 'd> Expanding<'a, 'd> {
             };
             self.diagnostics.push(diagnostic);
         }
-        let mut reported: Vec<&str> = Vec::new();
-        if self.used_vars.iter().any(|path| path == "vars") {
+        if self.used_vars.contains("vars") {
             return;
         }
+        // A key may have dots of its own: each path below `vars` counts for all that it begins with.
+        let mut used: HashSet<&str> = HashSet::new();
+        for path in self
+            .used_vars
+            .iter()
+            .filter_map(|path| path.strip_prefix("vars."))
+        {
+            used.insert(path);
+            used.extend(path.match_indices('.').map(|(at, _)| &path[..at]));
+        }
+        let mut reported: HashSet<&str> = HashSet::new();
+        let mut seen: HashSet<*const Table> = HashSet::new();
         for cluster in &self.resolved.settings.clusters {
+            if !seen.insert(Arc::as_ptr(&cluster.vars)) {
+                continue;
+            }
             for (key, entry) in cluster.vars.iter() {
-                let path = format!("vars.{key}");
-                let is_used = self.used_vars.iter().any(|used| {
-                    used.strip_prefix(&path)
-                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-                });
-                if !is_used && !reported.contains(&key) {
-                    reported.push(key);
+                if !used.contains(key) && reported.insert(key) {
+                    let path = format!("vars.{key}");
                     self.diagnostics.push(
                         Diagnostic::warning("unused-var", format!("nothing uses `{path}`"))
                             .at(entry.key, "")

@@ -3,14 +3,20 @@
 //! The values of `[vars]` and `[flux]` may be expressions themselves and use each other; each is evaluated
 //! after those that it uses.
 
-use std::collections::HashMap;
+mod waiting;
 
-use super::expression::{Context, Expressions, Fault, has_expression, has_expression_in};
+use std::sync::Arc;
+
+use super::expression::{
+    Context, Expressions, Fault, has_expression, has_expression_in, table_has_expression,
+};
+use crate::budget;
 use crate::diagnostic::Diagnostics;
 use crate::node::{Entry, Node, Table, Value};
 use crate::settings::flux::DEFAULT_VERSION;
 use crate::settings::{DEFAULT_NAMESPACE, Flux, Repo};
 use crate::source::{Span, Spanned};
+use waiting::Waiting;
 
 /// A cluster, as expressions see it.
 pub(crate) struct Place<'a> {
@@ -86,7 +92,7 @@ impl Variables {
     /// Reads the merged `[flux]` of the cluster; faults are told, and leave no others behind.
     pub(crate) fn flux(
         &mut self,
-        vars: &Table,
+        vars: &Arc<Table>,
         flux: &Table,
         expressions: &mut Expressions,
         diagnostics: &mut Diagnostics,
@@ -115,16 +121,68 @@ impl Variables {
     /// Evaluates `[vars]` and `[flux]` of the cluster, and gives the latter without what has faults.
     pub(crate) fn evaluate(
         &mut self,
-        vars: &Table,
+        vars: &Arc<Table>,
         flux: &Table,
         expressions: &mut Expressions,
     ) -> Table {
+        if !table_has_expression(vars) && !table_has_expression(flux) {
+            match expressions.plain(vars, self.span) {
+                Ok(plain) => self.context.share("vars", plain),
+                Err(exceeded) => self
+                    .faults
+                    .push(("vars", Fault::exceeded(exceeded, self.span))),
+            }
+            self.publish_flux(flux);
+            return flux.clone();
+        }
+        let given = self.given(vars, flux, expressions);
+        let mut waiting = Waiting::of(&given);
+        let mut flux = Table::new();
+        self.context.grow("vars", self.span);
+        self.publish_flux(&flux);
+        while let Some(at) = waiting.next() {
+            // What is wrong is reported at what failed first.
+            let is_whole = match given[at].root {
+                "flux" if waiting.has_failed(at) => false,
+                _ => self.evaluate_one(&given[at], expressions, &mut flux),
+            };
+            waiting.done(at, is_whole);
+            if self
+                .faults
+                .last()
+                .is_some_and(|(_, fault)| fault.exceeded.is_some())
+            {
+                return flux;
+            }
+        }
+        if waiting.is_left() {
+            for at in (0..given.len()).filter(|at| !waiting.is_done(*at)) {
+                let one = &given[at];
+                if one.root == "vars" {
+                    self.context.add("vars", one.key, one.entry.clone());
+                }
+            }
+            self.report_cycles(&given, waiting);
+        }
+        self.settle(expressions);
+        flux
+    }
+
+    /// The values, with the variables that each uses.
+    fn given<'a>(
+        &mut self,
+        vars: &'a Table,
+        flux: &'a Table,
+        expressions: &mut Expressions,
+    ) -> Vec<Given<'a>> {
         let mut given = Vec::new();
         for (root, table) in [("vars", vars), ("flux", flux)] {
             for (key, entry) in table.iter() {
                 let mut uses = Vec::new();
                 expressions.uses_in_text(key, &mut uses);
                 expressions.uses(&entry.node, &mut uses);
+                uses.sort();
+                uses.dedup();
                 self.used.extend(uses.iter().cloned());
                 given.push(Given {
                     root,
@@ -134,43 +192,21 @@ impl Variables {
                 });
             }
         }
-        let mut done = Done::default();
-        if given.iter().any(|one| !one.uses.is_empty()) {
-            self.publish(&done);
+        given
+    }
+
+    /// From here on the values are all known, and never change again.
+    fn settle(&mut self, expressions: &mut Expressions) {
+        let whole = self.context.get("vars").cloned();
+        let whole = whole.unwrap_or_else(|| Node::new(Table::new(), self.span));
+        // As a table, and as the values of the engine.
+        match expressions.settle(2 * budget::weight(&whole)) {
+            Ok(()) => self.context.set("vars", whole),
+            Err(exceeded) => {
+                let fault = Fault::exceeded(exceeded, self.span);
+                self.faults.push(("vars", fault));
+            }
         }
-        let uses = used_by_each(&given);
-        let mut is_done = vec![false; given.len()];
-        let mut has_failed = vec![false; given.len()];
-        loop {
-            let mut ready: Vec<usize> = (0..given.len())
-                .filter(|at| !is_done[*at] && uses[*at].iter().all(|used| is_done[*used]))
-                .collect();
-            if ready.iter().any(|at| given[*at].root == "vars") {
-                // A name that is missing in `[flux]` is compared with all variables that there are.
-                ready.retain(|at| given[*at].root == "vars");
-            }
-            if ready.is_empty() {
-                break;
-            }
-            for at in ready {
-                let used_failed = uses[at].iter().any(|used| has_failed[*used]);
-                // What is wrong is told at what failed first.
-                has_failed[at] = match (given[at].root, used_failed) {
-                    ("flux", true) => true,
-                    _ => !self.evaluate_one(&given[at], expressions, &mut done),
-                };
-                is_done[at] = true;
-            }
-            self.publish(&done);
-        }
-        if is_done.contains(&false) {
-            for at in (0..given.len()).filter(|at| !is_done[*at] && given[*at].root == "vars") {
-                done.vars.insert(given[at].key, given[at].entry.clone());
-            }
-            self.publish(&done);
-            self.tell_cycles(&given, &uses, is_done);
-        }
-        done.flux
     }
 
     /// Whether it has a value; one of `[flux]` is left out where it has none.
@@ -178,26 +214,34 @@ impl Variables {
         &mut self,
         one: &Given<'_>,
         expressions: &mut Expressions,
-        done: &mut Done,
+        flux: &mut Table,
     ) -> bool {
-        let table = match one.root {
-            "vars" => &mut done.vars,
-            _ => &mut done.flux,
-        };
-        if one.uses.is_empty() && !has_expression_in(one.key, &one.entry.node) {
-            table.insert(one.key, one.entry.clone());
-            return true;
-        }
-        let mut alone = Table::new();
-        alone.insert(one.key, one.entry.clone());
         let mut faults = Vec::new();
-        let evaluated = expressions.expand_table(&alone, &self.context, &mut faults);
-        let evaluated = match (one.root, faults.is_empty()) {
-            ("flux", false) => without_nothing(&evaluated),
-            _ => evaluated,
+        let evaluated = match has_expression_in(one.key, &one.entry.node) {
+            false => Table::from_iter([(one.key.to_owned(), one.entry.clone())]),
+            true => {
+                let alone = Table::from_iter([(one.key.to_owned(), one.entry.clone())]);
+                expressions.expand_table(&alone, &self.context, &mut faults)
+            }
         };
-        for (key, entry) in evaluated {
-            table.insert(key, entry);
+        match one.root {
+            "vars" => {
+                for (key, entry) in evaluated {
+                    self.context.add("vars", &key, entry);
+                }
+            }
+            _ => {
+                let evaluated = match faults.is_empty() {
+                    true => evaluated,
+                    false => without_nothing(&evaluated),
+                };
+                for (key, entry) in evaluated {
+                    flux.insert(key, entry);
+                }
+                if OF_FLUX.contains(&one.key) {
+                    self.publish_flux(flux);
+                }
+            }
         }
         let is_whole = faults.is_empty();
         let faults = faults.into_iter().map(|fault| (one.root, fault));
@@ -205,14 +249,14 @@ impl Variables {
         is_whole
     }
 
-    /// Makes known what is evaluated so far.
-    fn publish(&mut self, done: &Done) {
+    /// Makes known what of `[flux]` is evaluated so far.
+    fn publish_flux(&mut self, done: &Table) {
         let mut flux = Table::new();
         for (key, default) in [
             ("version", DEFAULT_VERSION),
             ("namespace", DEFAULT_NAMESPACE),
         ] {
-            let node = done.flux.get(key).cloned();
+            let node = done.get(key).cloned();
             let mut node = node.unwrap_or_else(|| Node::new(default, Span::BUILT_IN));
             if let Value::String(text) = &mut node.value
                 && key == "version"
@@ -223,25 +267,12 @@ impl Variables {
             flux.set(key, node);
         }
         self.context.set("flux", Node::new(flux, Span::BUILT_IN));
-        self.context
-            .set("vars", Node::new(done.vars.clone(), self.span));
     }
 
-    /// What waits for itself; what only waits for such a value is not told as well.
-    fn tell_cycles(&mut self, given: &[Given<'_>], uses: &[Vec<usize>], mut is_done: Vec<bool>) {
-        loop {
-            let mut is_used = vec![false; given.len()];
-            for at in (0..given.len()).filter(|at| !is_done[*at]) {
-                uses[at].iter().for_each(|used| is_used[*used] = true);
-            }
-            let is_end = |at: &usize| !is_done[*at] && !is_used[*at];
-            let ends: Vec<usize> = (0..given.len()).filter(is_end).collect();
-            if ends.is_empty() {
-                break;
-            }
-            ends.into_iter().for_each(|at| is_done[at] = true);
-        }
-        for at in (0..given.len()).filter(|at| !is_done[*at]) {
+    /// Values that wait for themselves; what only waits for such a value is not reported as well.
+    fn report_cycles(&mut self, given: &[Given<'_>], mut waiting: Waiting) {
+        waiting.drop_ends();
+        for at in (0..given.len()).filter(|at| !waiting.is_done(*at)) {
             let one = &given[at];
             let name = one.name();
             let names_itself = one.uses.iter().any(|path| {
@@ -250,18 +281,18 @@ impl Variables {
             });
             let (message, help) = if names_itself {
                 (
-                    format!("`{name}` is made of itself"),
+                    format!("`{name}` refers to itself"),
                     "write its value out".to_owned(),
                 )
             } else if one.uses.iter().any(|path| path == one.root) {
                 let root = one.root;
                 (
                     format!("`{name}` uses all of `{root}`"),
-                    format!("name the one that is meant: `{root}.NAME`"),
+                    format!("name only the one that you need: `{root}.NAME`"),
                 )
             } else {
-                let by = uses[at].iter().find(|used| !is_done[**used]);
-                let by = by.map_or(String::new(), |by| given[*by].name());
+                let by = waiting.first_undone(at);
+                let by = by.map_or(String::new(), |by| given[by].name());
                 (
                     format!("`{name}` waits for `{by}`, which waits for it"),
                     "give one of them a value without the other".to_owned(),
@@ -272,49 +303,11 @@ impl Variables {
                 message,
                 help: Some(help),
                 unknown: None,
+                exceeded: None,
             };
             self.faults.push((one.root, fault));
         }
     }
-}
-
-/// What is evaluated so far.
-#[derive(Default)]
-struct Done {
-    vars: Table,
-    flux: Table,
-}
-
-/// Per value, the others that it uses.
-fn used_by_each(given: &[Given<'_>]) -> Vec<Vec<usize>> {
-    let is_usable = |one: &Given<'_>| one.root == "vars" || OF_FLUX.contains(&one.key);
-    let by_name: HashMap<(&str, &str), usize> = given
-        .iter()
-        .enumerate()
-        .filter(|(_, one)| is_usable(one))
-        .map(|(at, one)| ((one.root, one.key), at))
-        .collect();
-    let all_of = |root: &str| {
-        let of_root =
-            |(at, one): (usize, &Given<'_>)| (one.root == root && is_usable(one)).then_some(at);
-        given
-            .iter()
-            .enumerate()
-            .filter_map(of_root)
-            .collect::<Vec<usize>>()
-    };
-    let used = |path: &String| {
-        let mut parts = path.split('.');
-        let root = parts.next().unwrap_or_default();
-        match parts.next() {
-            Some(key) => by_name.get(&(root, key)).copied().into_iter().collect(),
-            None => all_of(root),
-        }
-    };
-    given
-        .iter()
-        .map(|one| one.uses.iter().flat_map(used).collect())
-        .collect()
 }
 
 /// A table less what could not be evaluated, wherever in it.

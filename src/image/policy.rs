@@ -146,8 +146,21 @@ impl fmt::Display for Policy {
     }
 }
 
+/// The longest `extract` that is judged: each `$1` of it repeats a part of every tag.
+const MAX_EXTRACT: usize = 512;
+
 impl Filter {
     pub fn new(pattern: &str, extract: &str) -> Result<Self, PolicyError> {
+        if extract.len() > MAX_EXTRACT {
+            let reason = format!(
+                "`extract` has {} bytes, more than {MAX_EXTRACT}",
+                extract.len()
+            );
+            return Err(PolicyError::Pattern {
+                pattern: pattern.to_owned(),
+                error: RegexpError::NotChecked(reason),
+            });
+        }
         let regexp = Regexp::compile(pattern).map_err(|error| PolicyError::Pattern {
             pattern: pattern.to_owned(),
             error,

@@ -1,10 +1,12 @@
 //! `[clusters]`, `[groups]` and `[vars]`: which clusters there are and what each is given.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::merge::{conflicts, merge};
 use super::sections;
-use super::selection::find;
+use super::selection::Names;
+use crate::budget::{self, Budget};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expand::expression::{Expressions, table_has_expression};
 use crate::expand::variables::{Place, Variables};
@@ -17,6 +19,15 @@ use crate::source::{Span, Spanned};
 /// The longest cluster name, in bytes: it is a folder's name.
 const MAX_NAME: usize = 200;
 
+/// What a cluster in a group takes in memory: its index, and its name where expressions read it.
+const MEMBERSHIP: u64 = 300;
+
+/// The steps that comparing the values of two groups counts for.
+pub(crate) const COMPARED: u64 = 20;
+
+/// What a cluster takes in memory beside its variables.
+const CLUSTER: u64 = 6_000;
+
 pub(super) struct Clusters {
     pub clusters: Vec<Cluster>,
     pub groups: Vec<Group>,
@@ -28,7 +39,12 @@ pub(super) struct Clusters {
 }
 
 /// Reads clusters and groups, and what groups and clusters lay over `[flux]` and `[vars]`.
-pub(super) fn read(root: &Table, repo: &Repo, diagnostics: &mut Diagnostics) -> Clusters {
+pub(super) fn read(
+    root: &Table,
+    repo: &Repo,
+    budget: &Arc<Budget>,
+    diagnostics: &mut Diagnostics,
+) -> Clusters {
     let mut fields = Fields::new(root, "", diagnostics);
     let flux_base = fields.table("flux").map(|(table, _)| table);
     let vars_base = fields.table("vars");
@@ -74,13 +90,23 @@ pub(super) fn read(root: &Table, repo: &Repo, diagnostics: &mut Diagnostics) -> 
     }
     groups.sort_by(|(a, _), (b, _)| (a.priority, &a.name.value).cmp(&(b.priority, &b.name.value)));
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
+    let known = names.iter().map(|(name, ..)| *name).collect();
+    let mut known = Names::new("cluster", known, budget);
     for (at, (group, _)) in groups.iter().enumerate() {
         let mut chosen = vec![false; names.len()];
         for pattern in &group.clusters {
-            let names = names.iter().map(|(name, ..)| *name);
-            for cluster in find(pattern, names, "cluster", diagnostics) {
-                chosen[cluster] = true;
+            for cluster in known.find(pattern, diagnostics).iter() {
+                chosen[*cluster] = true;
             }
+        }
+        let count = chosen.iter().filter(|chosen| **chosen).count() as u64;
+        if let Err(exceeded) = budget.memory(count * MEMBERSHIP) {
+            diagnostics.push(
+                exceeded
+                    .diagnostic()
+                    .at(group.name.span, "with the clusters of this group"),
+            );
+            break;
         }
         for (cluster, chosen) in chosen.into_iter().enumerate() {
             if chosen {
@@ -94,10 +120,15 @@ pub(super) fn read(root: &Table, repo: &Repo, diagnostics: &mut Diagnostics) -> 
         used_groups[at] = table.contains("vars") || table.contains("flux");
     }
     let mut read_flux: HashMap<Vec<usize>, Flux> = HashMap::new();
-    let mut expressions = Expressions::new();
+    let mut read_vars: HashMap<Vec<usize>, Arc<Table>> = HashMap::new();
+    let mut expressions = Expressions::new(budget);
     let mut used_vars = BTreeSet::new();
     let mut clusters = Vec::with_capacity(names.len());
     for ((name, key, table, span), members) in names.into_iter().zip(members) {
+        if let Err(exceeded) = budget.memory(CLUSTER) {
+            diagnostics.push(exceeded.diagnostic().at(key, "with this cluster"));
+            break;
+        }
         let mut fields = Fields::new(table, format!("clusters.{name}"), diagnostics);
         let context = fields.text("context");
         for known in ["path", "vars", "flux"] {
@@ -107,9 +138,42 @@ pub(super) fn read(root: &Table, repo: &Repo, diagnostics: &mut Diagnostics) -> 
         let folder = folder::read(name, table, diagnostics);
         let layered = |what: &str, diagnostics: &mut Diagnostics| {
             let base = root.get(what).and_then(Node::as_table);
-            layer(what, base, &groups, &members, name, table, diagnostics)
+            let place = Spanned::new(name, key);
+            layer(
+                what,
+                base,
+                &groups,
+                &members,
+                place,
+                table,
+                budget,
+                diagnostics,
+            )
         };
-        let vars = layered("vars", diagnostics);
+        // So do their variables.
+        let with_vars: Vec<usize> = members
+            .iter()
+            .copied()
+            .filter(|group| groups[*group].1.contains("vars"))
+            .collect();
+        let vars = match read_vars.get(&with_vars) {
+            Some(vars) if !table.contains("vars") => Arc::clone(vars),
+            _ => {
+                let vars = Arc::new(layered("vars", diagnostics));
+                if let Err(exceeded) = budget.memory(budget::weight_of_table(&vars)) {
+                    diagnostics.push(
+                        exceeded
+                            .diagnostic()
+                            .at(key, "with the variables of this cluster"),
+                    );
+                    break;
+                }
+                if !table.contains("vars") {
+                    read_vars.insert(with_vars, Arc::clone(&vars));
+                }
+                vars
+            }
+        };
         // Most clusters share their Flux settings with all of their groups' other clusters.
         let with_flux: Vec<usize> = members
             .iter()
@@ -134,6 +198,8 @@ pub(super) fn read(root: &Table, repo: &Repo, diagnostics: &mut Diagnostics) -> 
                     let mut variables = Variables::of(place, repo);
                     let flux = variables.flux(&vars, &merged, &mut expressions, diagnostics);
                     used_vars.extend(variables.used);
+                    // The values are evaluated again where they stay.
+                    let _ = expressions.settle(0);
                     flux
                 } else {
                     let flux = Flux::read(&merged, diagnostics);
@@ -170,13 +236,21 @@ pub(super) fn read(root: &Table, repo: &Repo, diagnostics: &mut Diagnostics) -> 
 }
 
 /// `[flux]` or `[vars]` of the project, its groups and the cluster, laid over each other.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the layers and whose they are, each once"
+)]
 fn layer(
     what: &str,
     base: Option<&Table>,
     groups: &[(Group, &Table)],
     members: &[usize],
-    cluster: &str,
+    Spanned {
+        value: cluster,
+        span: at,
+    }: Spanned<&str>,
     table: &Table,
+    budget: &Budget,
     diagnostics: &mut Diagnostics,
 ) -> Table {
     let mut merged = base.cloned().unwrap_or_default();
@@ -185,16 +259,26 @@ fn layer(
         .filter_map(|at| Some((*at, groups[*at].1.get(what)?.as_table()?)))
         .collect();
     let own = table.get(what);
-    for (index, (at, over)) in layers.iter().enumerate() {
+    // Each is compared with those before it.
+    let pairs = (layers.len() as u64).pow(2) / 2;
+    if let Err(exceeded) = budget.steps(pairs * COMPARED) {
+        diagnostics.push(
+            exceeded
+                .diagnostic()
+                .at(at, "with the groups of this cluster"),
+        );
+        return merged;
+    }
+    for (index, (group, over)) in layers.iter().enumerate() {
         for (other, under) in &layers[..index] {
-            if groups[*other].0.priority != groups[*at].0.priority {
+            if groups[*other].0.priority != groups[*group].0.priority {
                 continue;
             }
             let overridden = own.and_then(Node::as_table);
             report_conflicts(
                 what,
                 (&groups[*other].0, under),
-                (&groups[*at].0, over),
+                (&groups[*group].0, over),
                 overridden,
                 cluster,
                 diagnostics,

@@ -18,7 +18,7 @@ pub struct Draft {
     /// The set it comes from.
     pub set: Option<String>,
     /// Indices of the clusters it goes to, rising.
-    pub clusters: Vec<usize>,
+    pub clusters: Arc<[usize]>,
 }
 
 /// A table that sets fields of a resource, and who says so.

@@ -9,9 +9,10 @@ pub mod draft;
 pub(crate) mod merge;
 mod selection;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::budget::{Budget, Exceeded};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::load::Document;
 use crate::node::{Node, Table, Value};
@@ -94,13 +95,14 @@ pub fn resolve(document: &Document, diagnostics: &mut Diagnostics) -> Resolved {
         .collect();
     let (deny, acknowledge) =
         diff.map_or_else(Default::default, |(table, _)| gate(table, diagnostics));
+    let budget: Arc<Budget> = Arc::default();
     let clusters::Clusters {
         clusters,
         groups,
         vars,
         mut used_groups,
         used_vars,
-    } = clusters::read(root, &repo, diagnostics);
+    } = clusters::read(root, &repo, &budget, diagnostics);
     if clusters.is_empty() && !root.contains("clusters") {
         diagnostics.push(
             Diagnostic::error("no-clusters", "no cluster is defined")
@@ -119,15 +121,14 @@ pub fn resolve(document: &Document, diagnostics: &mut Diagnostics) -> Resolved {
     let mut drafting = Drafting {
         sections: &sections,
         defaults: Defaults::read(defaults, &sections, diagnostics),
-        selection: Selection {
-            clusters: &clusters,
-            groups: &groups,
-            used_groups,
-        },
+        selection: Selection::new(&clusters, &groups, used_groups, &budget),
+        bodies: HashMap::new(),
         drafts: Vec::new(),
+        budget: &budget,
         diagnostics,
     };
-    drafting.tables(root, "", None, None, None);
+    let all = drafting.selection.all_clusters();
+    drafting.tables(root, "", None, None, &all);
     if let Some((sets, _)) = sets {
         drafting.sets(sets);
     }
@@ -158,6 +159,7 @@ pub fn resolve(document: &Document, diagnostics: &mut Diagnostics) -> Resolved {
         deny,
         acknowledge,
         vars,
+        budget,
     };
     Resolved {
         settings,
@@ -501,11 +503,43 @@ struct Drafting<'a, 'd> {
     sections: &'a [Section],
     defaults: Defaults,
     selection: Selection<'a>,
+    /// The resources of sets, which all inputs share, by their addresses in the document.
+    bodies: HashMap<usize, Body>,
+    budget: &'a Budget,
     drafts: Vec<Draft>,
     diagnostics: &'d mut Diagnostics,
 }
 
+/// A resource's own table, and where it goes.
+#[derive(Clone)]
+struct Body {
+    table: Arc<Table>,
+    clusters: Option<Arc<[usize]>>,
+}
+
+/// What a draft takes in memory beside the list of its clusters.
+const DRAFT: u64 = 400;
+
 impl Drafting<'_, '_> {
+    /// Counts a draft and the resources that it becomes.
+    fn count(&self, clusters: usize) -> Result<(), Exceeded> {
+        self.budget.resources(clusters.max(1) as u64)?;
+        self.budget.memory(DRAFT + 16 * clusters as u64)
+    }
+
+    fn body(&mut self, body: &Table, name: &str) -> Body {
+        let address = std::ptr::from_ref(body).addr();
+        if let Some(known) = self.bodies.get(&address) {
+            return known.clone();
+        }
+        let made = Body {
+            table: Arc::new(body.clone()),
+            clusters: self.selection.of(body, name, self.diagnostics),
+        };
+        self.bodies.insert(address, made.clone());
+        made
+    }
+
     /// Drafts of all sections of a table: the document or a set.
     fn tables(
         &mut self,
@@ -513,7 +547,7 @@ impl Drafting<'_, '_> {
         place: &str,
         set: Option<&str>,
         inputs: Option<&Arc<Node>>,
-        default_selection: Option<&[usize]>,
+        default_selection: &Arc<[usize]>,
     ) {
         for section in self.sections {
             let Some((resources, _)) = section_table(table, *section, place, self.diagnostics)
@@ -528,15 +562,18 @@ impl Drafting<'_, '_> {
                         .push(wrong_type(&name, &entry.node, "a table"));
                     continue;
                 };
-                let clusters = self
-                    .selection
-                    .of(body, &name, self.diagnostics)
-                    .or_else(|| default_selection.map(<[usize]>::to_vec))
-                    .unwrap_or_else(|| (0..self.selection.clusters.len()).collect());
+                let Body { table, clusters } = self.body(body, &name);
+                let clusters = clusters.unwrap_or_else(|| Arc::clone(default_selection));
+                if let Err(exceeded) = self.count(clusters.len()) {
+                    let place = inputs.map_or(entry.key, |input| input.span);
+                    self.diagnostics
+                        .push(exceeded.diagnostic().at(place, format!("with `{name}`")));
+                    return;
+                }
                 let mut layers = below.clone();
                 layers.push(Layer {
                     origin: Origin::Resource,
-                    table: Arc::new(body.clone()),
+                    table,
                     span: entry.key,
                 });
                 self.drafts.push(Draft {
@@ -582,6 +619,7 @@ impl Drafting<'_, '_> {
                     .filter_map(|section| section.path().next()),
             );
             let selection = self.selection.of(table, &place, self.diagnostics);
+            let selection = selection.unwrap_or_else(|| self.selection.all_clusters());
             let before = self.drafts.len();
             for (at, input) in inputs.unwrap_or_default().iter().enumerate() {
                 if input.as_table().is_none() {
@@ -590,13 +628,10 @@ impl Drafting<'_, '_> {
                     continue;
                 }
                 let input = Arc::new(input.clone());
-                self.tables(
-                    table,
-                    &place,
-                    Some(name),
-                    Some(&input),
-                    selection.as_deref(),
-                );
+                self.tables(table, &place, Some(name), Some(&input), &selection);
+                if self.budget.exceeded().is_some() {
+                    return;
+                }
             }
             if self.drafts.len() == before {
                 let (what, help) = match inputs {

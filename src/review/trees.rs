@@ -167,7 +167,7 @@ fn automated(side: Committed<'_>, at: usize, name: &str, marked: &[bool]) -> BTr
     let Some(standing) = side.project.standing.get(name).filter(|it| !it.is_empty()) else {
         return paths;
     };
-    let Ok(chosen) = Paths::new(&side.graph.settings().layout) else {
+    let Ok(chosen) = Paths::new(side.graph.settings()) else {
         return paths;
     };
     let ids = side.graph.clusters[at].resources.iter();

@@ -1,5 +1,7 @@
 //! `[clusters.NAME]` and `[groups.NAME]`: the places that resources go to.
 
+use std::sync::Arc;
+
 use super::Flux;
 use crate::node::Table;
 use crate::source::{Span, Spanned};
@@ -14,7 +16,7 @@ pub struct Cluster {
     pub context: Option<Spanned<String>>,
     pub flux: Flux,
     /// `vars` of the project, the groups and the cluster, merged; without expressions left.
-    pub vars: Table,
+    pub vars: Arc<Table>,
     /// Indices into `Settings::groups`, in the order in which they apply.
     pub groups: Vec<usize>,
     pub span: Span,

@@ -16,7 +16,9 @@ pub use layout::{Layout, Templates};
 pub use repo::{Provider, Repo};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::budget::Budget;
 use crate::node::Node;
 use crate::resource::Identity;
 use crate::source::Spanned;
@@ -40,6 +42,8 @@ pub struct Settings {
     pub acknowledge: BTreeMap<String, Spanned<String>>,
     /// `[vars]`, the values every cluster starts from.
     pub vars: Option<Node>,
+    /// What all stages together may use.
+    pub(crate) budget: Arc<Budget>,
 }
 
 /// The namespace of what does not name one: where Flux itself runs.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -219,7 +220,7 @@ impl Spot {
         {
             let mut users = Users {
                 path,
-                expressions: Expressions::new(),
+                expressions: Expressions::new(&Arc::default()),
                 found: Vec::new(),
             };
             match set.filter(|_| path.starts_with("inputs.")) {
@@ -233,7 +234,7 @@ impl Spot {
             };
         }
         let mut used = Vec::new();
-        Expressions::new().uses_in_text(text, &mut used);
+        Expressions::new(&Arc::default()).uses_in_text(text, &mut used);
         let mut places: Vec<Span> = used
             .iter()
             .filter_map(|path| Some(here(value_of(path)?.span)))
