@@ -79,11 +79,6 @@ impl Budget {
             None
         }
     }
-
-    #[cfg(test)]
-    pub(crate) fn used_steps(&self) -> u64 {
-        self.steps.load(Ordering::Relaxed)
-    }
 }
 
 fn count(counter: &AtomicU64, amount: u64, limit: u64, exceeded: Exceeded) -> Result<(), Exceeded> {
