@@ -20,6 +20,7 @@ pub mod go;
 pub mod graph;
 pub(crate) mod hook;
 pub mod image;
+pub(crate) mod immutable;
 pub mod install;
 pub mod kustomize;
 pub mod link;

@@ -142,6 +142,8 @@ impl Case {
     }
 }
 
+const FROZEN: &str = "{apiVersion: v1, kind: ConfigMap, metadata: {name: one, namespace: web}, data: {a: '1'}, immutable: true}";
+const FROZEN_OTHERWISE: &str = "{apiVersion: v1, kind: ConfigMap, metadata: {name: one, namespace: web}, data: {a: '2'}, immutable: true}";
 const CHARTS: &str = "chartRef: {kind: OCIRepository, name: charts}";
 const LOCAL: &str = "chart: {spec: {chart: ./charts/x, sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}}}";
 
@@ -220,6 +222,10 @@ fn cases() -> Vec<Case> {
         case("deletion-policy-changed", apps(), ks("apps", "path: ./apps, deletionPolicy: Orphan"), (Info, Outcome::Reconcile), "leaves what it applied"),
         // https://fluxcd.io/flux/components/kustomize/kustomizations/#force
         case("force-turned-on", apps(), ks("apps", "path: ./apps, force: true"), (Notice, Outcome::Recreate), "refuses to change in place").affects(BOTH, 0),
+        case("immutable-field-recreates", ks("apps", "path: ./apps, force: true"), ks("apps", "path: ./apps, force: true"), (Destructive, Outcome::Recreate), "ConfigMap web/one (`data`)")
+            .files(&[("apps/one.yaml", FROZEN)]).after(&[("apps/one.yaml", FROZEN_OTHERWISE)]).affects(&["ConfigMap web/one"], 0),
+        case("immutable-field-refused", apps(), apps(), (Notice, Outcome::Stall), "cannot be applied, because immutable fields change: ConfigMap web/one (`data`)")
+            .files(&[("apps/one.yaml", FROZEN)]).after(&[("apps/one.yaml", FROZEN_OTHERWISE)]).affects(&["ConfigMap web/one"], 0),
         case("reconciliation-suspended", apps(), ks("apps", "path: ./apps, suspend: true"), (Notice, Outcome::Stall), "nothing is applied"),
         case("reconciliation-resumed", ks("apps", "path: ./apps, suspend: true"), apps(), (Notice, Outcome::Reconcile), "takes effect"),
         case("changed-while-suspended", ks("apps", "path: ./apps, suspend: true"), ks("apps", "path: ./other, suspend: true"), (Notice, Outcome::Stall), "when it is resumed"),
@@ -991,4 +997,364 @@ fn an_object_that_moves_is_kept_only_where_the_new_owner_is_known_to_come_first(
         &before,
     );
     assert_eq!(lines(&told)[0], format!("destructive may {moves}"));
+}
+
+/// The API server refuses the change; with `force`, Flux deletes the object and creates it again.
+#[test]
+fn an_immutable_field_that_changes_recreates_the_object_with_force_and_stops_the_apply_without() {
+    let cases: &[(&str, &str, &str, &[&str])] = &[
+        // ConfigMaps and Secrets, once `immutable`.
+        (
+            "v1 ConfigMap",
+            "data: {a: '1'}, immutable: true",
+            "data: {a: '2'}, immutable: true",
+            &["data"],
+        ),
+        (
+            "v1 ConfigMap",
+            "data: {a: '1'}, immutable: true",
+            "data: {a: '1'}",
+            &["immutable"],
+        ),
+        (
+            "v1 ConfigMap",
+            "data: {a: '1'}",
+            "data: {a: '2'}, immutable: true",
+            &[],
+        ),
+        (
+            "v1 ConfigMap",
+            "data: {a: '1'}, immutable: true",
+            "data: {a: '1'}, immutable: true",
+            &[],
+        ),
+        ("v1 Secret", "type: Opaque", "stringData: {a: b}", &[]),
+        (
+            "v1 Secret",
+            "data: {a: b}",
+            "data: {a: b}, type: kubernetes.io/tls",
+            &["type"],
+        ),
+        (
+            "v1 Secret",
+            "data: {a: b}, immutable: true",
+            "data: {a: c}, immutable: true",
+            &["data"],
+        ),
+        // Workloads.
+        (
+            "apps/v1 Deployment",
+            "spec: {selector: {matchLabels: {a: b}}}",
+            "spec: {selector: {matchLabels: {a: c}}}",
+            &["spec.selector"],
+        ),
+        (
+            "apps/v1 Deployment",
+            "spec: {replicas: 1, selector: {matchLabels: {a: b}}}",
+            "spec: {replicas: 2, selector: {matchLabels: {a: b}}}",
+            &[],
+        ),
+        (
+            "apps/v1 DaemonSet",
+            "spec: {selector: {matchLabels: {a: b}}}",
+            "spec: {selector: {matchLabels: {a: b, c: d}}}",
+            &["spec.selector"],
+        ),
+        (
+            "apps/v1 StatefulSet",
+            "spec: {serviceName: a}",
+            "spec: {serviceName: b}",
+            &["spec.serviceName"],
+        ),
+        (
+            "apps/v1 StatefulSet",
+            "spec: {replicas: 1}",
+            "spec: {replicas: 2, podManagementPolicy: OrderedReady}",
+            &[],
+        ),
+        (
+            "apps/v1 StatefulSet",
+            "spec: {volumeClaimTemplates: [{metadata: {name: a}, spec: {storageClassName: x}}]}",
+            "spec: {volumeClaimTemplates: [{metadata: {name: a}, spec: {storageClassName: y}}]}",
+            &["spec.volumeClaimTemplates"],
+        ),
+        (
+            "apps/v1 StatefulSet",
+            "spec: {volumeClaimTemplates: [{metadata: {name: a}}]}",
+            "spec: {volumeClaimTemplates: [{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: a}}]}",
+            &[],
+        ),
+        (
+            "batch/v1 Job",
+            "spec: {template: {spec: {containers: [{image: 'a:1'}]}}}",
+            "spec: {template: {spec: {containers: [{image: 'a:2'}]}}}",
+            &["spec.template"],
+        ),
+        (
+            "batch/v1 Job",
+            "spec: {parallelism: 1}",
+            "spec: {parallelism: 2, backoffLimit: 1}",
+            &[],
+        ),
+        (
+            "batch/v1 CronJob",
+            "spec: {schedule: a}",
+            "spec: {schedule: b}",
+            &[],
+        ),
+        (
+            "v1 Pod",
+            "spec: {containers: [{name: a, image: 'a:1'}]}",
+            "spec: {containers: [{name: a, image: 'a:2'}]}",
+            &[],
+        ),
+        (
+            "v1 Pod",
+            "spec: {containers: [{name: a, image: 'a:1'}]}",
+            "spec: {containers: [{name: a, image: 'a:1', args: [x]}]}",
+            &["spec"],
+        ),
+        // Services keep an address that is not given.
+        (
+            "v1 Service",
+            "spec: {clusterIP: 10.0.0.1}",
+            "spec: {clusterIP: 10.0.0.2}",
+            &["spec.clusterIP"],
+        ),
+        (
+            "v1 Service",
+            "spec: {ports: []}",
+            "spec: {clusterIP: None}",
+            &["spec.clusterIP"],
+        ),
+        (
+            "v1 Service",
+            "spec: {clusterIP: None}",
+            "spec: {ports: []}",
+            &[],
+        ),
+        (
+            "v1 Service",
+            "spec: {type: ExternalName}",
+            "spec: {clusterIP: None}",
+            &[],
+        ),
+        (
+            "v1 Service",
+            "spec: {type: ClusterIP}",
+            "spec: {type: NodePort}",
+            &[],
+        ),
+        // Storage.
+        (
+            "v1 PersistentVolumeClaim",
+            "spec: {storageClassName: a}",
+            "spec: {storageClassName: b}",
+            &["spec.storageClassName"],
+        ),
+        (
+            "v1 PersistentVolumeClaim",
+            "spec: {}",
+            "spec: {storageClassName: b}",
+            &[],
+        ),
+        (
+            "v1 PersistentVolumeClaim",
+            "spec: {resources: {requests: {storage: 1Gi}}}",
+            "spec: {resources: {requests: {storage: 2Gi}}}",
+            &[],
+        ),
+        (
+            "v1 PersistentVolumeClaim",
+            "spec: {accessModes: [ReadWriteOnce]}",
+            "spec: {accessModes: [ReadWriteMany]}",
+            &["spec.accessModes"],
+        ),
+        (
+            "storage.k8s.io/v1 StorageClass",
+            "parameters: {type: a}",
+            "parameters: {type: b}",
+            &["parameters"],
+        ),
+        (
+            "storage.k8s.io/v1 StorageClass",
+            "provisioner: a",
+            "provisioner: a, reclaimPolicy: Delete",
+            &[],
+        ),
+        (
+            "storage.k8s.io/v1 StorageClass",
+            "provisioner: a",
+            "provisioner: a, reclaimPolicy: Retain",
+            &["reclaimPolicy"],
+        ),
+        (
+            "storage.k8s.io/v1 StorageClass",
+            "provisioner: a",
+            "provisioner: a, allowVolumeExpansion: true",
+            &[],
+        ),
+        // The rest.
+        (
+            "rbac.authorization.k8s.io/v1 RoleBinding",
+            "roleRef: {kind: Role, name: a}",
+            "roleRef: {kind: Role, name: b}",
+            &["roleRef.name"],
+        ),
+        (
+            "rbac.authorization.k8s.io/v1 ClusterRoleBinding",
+            "subjects: []",
+            "subjects: [{kind: User, name: a}]",
+            &[],
+        ),
+        (
+            "scheduling.k8s.io/v1 PriorityClass",
+            "value: 1",
+            "value: 2",
+            &["value"],
+        ),
+        (
+            "example.org/v1 Deployment",
+            "spec: {selector: a}",
+            "spec: {selector: b}",
+            &[],
+        ),
+    ];
+    for (kind, old, new, expected) in cases {
+        let (api_version, name) = kind.split_once(' ').expect("a version and a kind");
+        let object = |metadata: &str, rest: &str| {
+            format!(
+                "{{apiVersion: {api_version}, kind: {name}, metadata: {{name: x{metadata}}}, {rest}}}\n"
+            )
+        };
+        let told = |metadata: &str, before: &str, after: &str| {
+            let all = |text: String| -> MemoryFiles {
+                [("apps/x.yaml", text.as_str())].into_iter().collect()
+            };
+            let sides = [before, after]
+                .map(|force| side("c", &ks("apps", &format!("path: ./apps{force}"))));
+            let [before, after] = &sides;
+            let told = foretell(
+                before,
+                after,
+                &all(object("", old)),
+                &all(object(metadata, new)),
+            );
+            let is_it = |it: &&Finding| it.rule.starts_with("immutable-field");
+            told.findings.iter().find(is_it).map(|finding| {
+                let may = if finding.uncertain { "may " } else { "" };
+                (format!("{may}{}", finding.rule), finding.message.clone())
+            })
+        };
+        let rule = |found: &Option<(String, String)>| found.as_ref().map(|(rule, _)| rule.clone());
+        let (on, off) = (", force: true", "");
+        let mark = ", annotations: {kustomize.toolkit.fluxcd.io/force: Enabled}";
+        let found = told("", on, on);
+        let Some((_, message)) = &found else {
+            assert!(expected.is_empty(), "{kind}: {old} -> {new}");
+            continue;
+        };
+        let fields = format!("(`{}`)", expected.join("`, `"));
+        assert!(message.ends_with(&fields), "{kind}: {message}");
+        assert_eq!(
+            rule(&found).as_deref(),
+            Some("immutable-field-recreates"),
+            "{kind}"
+        );
+        assert_eq!(
+            rule(&told("", off, on)).as_deref(),
+            Some("immutable-field-recreates")
+        );
+        assert_eq!(
+            rule(&told(mark, off, off)).as_deref(),
+            Some("immutable-field-recreates")
+        );
+        assert_eq!(
+            rule(&told("", on, off)).as_deref(),
+            Some("may immutable-field-recreates")
+        );
+        assert_eq!(
+            rule(&told("", off, off)).as_deref(),
+            Some("immutable-field-refused")
+        );
+        let ignored = ", annotations: {kustomize.toolkit.fluxcd.io/ssa: IfNotPresent}";
+        assert_eq!(rule(&told(ignored, off, off)), None);
+    }
+}
+
+#[test]
+fn an_immutable_field_of_the_toml_file_stops_the_whole_cluster() {
+    let map = |value: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: one, namespace: web}}\ndata: {{a: '{value}'}}\nimmutable: true\n"
+        )
+    };
+    let none = files(&[]);
+    let told = foretell(&side("c", &map("1")), &side("c", &map("2")), &none, &none);
+    assert_eq!(lines(&told), ["notice immutable-field-refused: one"]);
+}
+
+#[test]
+fn another_source_of_this_repository_and_its_branch_holds_the_same() {
+    let through = |name: &str, url: &str, branch: &str| {
+        [
+            git(
+                "mirror",
+                &format!("url: '{url}', ref: {{branch: {branch}}}"),
+            ),
+            ks("apps", "path: ./apps")
+                .replace("name: flux-system}, path", &format!("name: {name}}}, path")),
+        ]
+        .concat()
+    };
+    let all = files(&[("apps/web.yaml", WEB)]);
+    let same = "https://git.acme.example/acme/fleet.git";
+    for (url, branch, expected) in [
+        (same, "main", vec![]),
+        (same, "old", vec!["destructive may source-changed: web"]),
+        (
+            "https://elsewhere.example/acme/fleet",
+            "main",
+            vec!["destructive may source-changed: web"],
+        ),
+    ] {
+        let (old, new) = (
+            through("flux-system", url, branch),
+            through("mirror", url, branch),
+        );
+        let told = foretell(&side("c", &old), &side("c", &new), &all, &all);
+        assert_eq!(
+            lines(&told),
+            expected,
+            "{url} {branch}: {:#?}",
+            told.findings
+        );
+    }
+}
+
+#[test]
+fn what_common_metadata_keeps_from_pruning_stays() {
+    let marked = "path: ./apps, commonMetadata: {annotations: {kustomize.toolkit.fluxcd.io/prune: disabled}}";
+    let before = files(&[("apps/web.yaml", WEB), ("apps/api.yaml", API)]);
+    let after = files(&[("apps/web.yaml", WEB)]);
+    let both = side("c", &ks("apps", marked));
+    assert_eq!(lines(&foretell(&both, &both, &before, &after)), [""; 0]);
+    let told = foretell(&both, &side("c", ""), &before, &before);
+    assert!(
+        told.findings.iter().all(|it| it.severity < Destructive),
+        "{told:#?}"
+    );
+}
+
+#[test]
+fn an_object_that_the_toml_file_makes_too_is_reported_as_shared() {
+    let before = files(&[("apps/shop.yaml", SHOP)]);
+    let (old, new) = (
+        ks("apps", "path: ./apps"),
+        [&ks("apps", "path: ./apps"), SHOP].concat(),
+    );
+    let told = foretell(&side("c", &old), &side("c", &new), &before, &before);
+    assert_eq!(lines(&told), ["notice object-in-two-kustomizations: shop"]);
+    let again = foretell(&side("c", &new), &side("c", &new), &before, &before);
+    assert_eq!(lines(&again), [""; 0]);
 }

@@ -11,18 +11,21 @@ use super::edit::write;
 use super::output::style;
 use super::unified::FileDiff;
 use super::{Place, Status, print, tell, unreadable};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::files::writer;
 use crate::files::{Overlay, Snapshot, folder_of};
-use crate::forecast::{Plan, PlanError, Rename, Step, plan_rename};
+use crate::forecast::{Plan, PlanError, Rename, Step, plan_rename, release};
 use crate::project::{self, Project};
 use crate::repository::Repository;
-use crate::review::{Renamed, renames};
+use crate::resource::Identity;
+use crate::review::{Renamed, outcome, renames};
 
 /// Plan the rename of a Kustomization or HelmRelease in two steps that delete nothing
 ///
 /// Rename it in the TOML file first, with `renamedFrom = "old"` where fluxgen would not recognise it. The
-/// first step tells the old resource to leave what it applied; the second renames it, and the new one takes
-/// over and prunes again. Each step is merged and applied before the next.
+/// first step makes the old resource leave what it applied; the second renames it, and the new one adopts
+/// that and prunes again. Each step is merged and applied before the next. Both steps are compiled and
+/// forecast, and a plan that would delete something or change other resources is refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -75,6 +78,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let Some((last, first)) = plan.steps.split_last() else {
         return Ok(Status::Done);
     };
+    check([&base, &head], &renamed, &plan, &config)?;
     let name = head.snapshot.from_root(&head.config);
     let now = text_of(&base);
     if first.is_empty() {
@@ -99,7 +103,6 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         print(&out)?;
         return Ok(Status::Done);
     }
-    check(&base, &plan, &config)?;
     let mut out = String::new();
     let mut before = now;
     for (number, step) in plan.steps.iter().enumerate() {
@@ -162,9 +165,10 @@ fn plan(base: &Project, head: &Project, renamed: &[Renamed]) -> anyhow::Result<P
         // What a set makes has one table.
         if !done.insert(&renamed.new_path) && step.toml != after {
             bail!(
-                "the resources of `{}` are not renamed by one value\n  help: set `suspend = true` there and merge that; then rename, and give each what {} has as `releaseName`",
+                "the resources of `{}` are not renamed by one value\n  help: set `suspend = true` there and merge that; then rename them, each with the release name that it has, as {} has `{}`, in `releaseName`",
                 renamed.new_path.join("."),
-                renamed.old.identity
+                renamed.old.identity,
+                release(&renamed.old).name
             );
         }
         after.clone_from(&step.toml);
@@ -202,31 +206,110 @@ fn refusal(error: &PlanError, renamed: &Renamed) -> anyhow::Error {
     anyhow::anyhow!("{error}{help}")
 }
 
-/// Whether the steps do what they promise: an override in a group or a cluster may have the last word.
-fn check(base: &Project, plan: &Plan, config: &Utf8PathBuf) -> anyhow::Result<()> {
+/// Compiles and forecasts every step. An override in a group or a cluster may have the last word, a table may
+/// make more resources than the renamed ones, and something else may have changed.
+fn check(
+    [base, head]: [&Project; 2],
+    renamed: &[Renamed],
+    plan: &Plan,
+    config: &Utf8PathBuf,
+) -> anyhow::Result<()> {
     let mut before: Option<Project> = None;
     for (number, step) in plan.steps.iter().enumerate() {
-        let path = base.snapshot.from_root(&base.config);
-        let files = Overlay::new(Arc::clone(base.snapshot.files()), path, &step.toml);
-        let snapshot = Snapshot::new(Arc::new(files), base.snapshot.folder());
+        let is_last = number + 1 == plan.steps.len();
+        let on = if is_last { head } else { base };
+        let path = on.snapshot.from_root(&on.config);
+        let files = Overlay::new(Arc::clone(on.snapshot.files()), path, &step.toml);
+        let snapshot = Snapshot::new(Arc::new(files), on.snapshot.folder());
         let Some(project) = Project::read(snapshot, config, &[], None, &[])? else {
             bail!("step {} has no TOML file", number + 1);
         };
-        let stays = renames(before.as_ref().unwrap_or(base), &project)
-            .into_iter()
-            .find(|renamed| renamed.fault.is_some());
-        if let Some(renamed) = stays {
+        let is_error = |it: &&Diagnostic| it.severity == Severity::Error;
+        let error = project.diagnostics.iter().find(is_error).cloned();
+        if let Some(error) = error {
+            bail!("step {} does not compile: {}", number + 1, error.message);
+        }
+        // The last step differs from what was written by hand in the renamed resources alone, a step
+        // before it from what is merged.
+        let touched = outcome(on, &project).touched;
+        let is_ours = |it: &&Identity| {
+            let names = renamed.iter();
+            names
+                .into_iter()
+                .any(|one| **it == one.old.identity || **it == one.new.identity)
+        };
+        let others: Vec<_> = touched.iter().filter(|it| !is_ours(it)).collect();
+        if !others.is_empty() {
+            return Err(by_hand(renamed, &others));
+        }
+        let from = before.as_ref().unwrap_or(base);
+        if let Some((clusters, why)) = outcome(from, &project).destructive.first() {
             bail!(
-                "step {} would not be safe in {}: {}\n  help: a group or cluster overrides {}; make the step by hand there",
+                "step {} would not be safe in {}: {why}\n  help: if a group or a cluster overrides what the step sets, make the step there by hand; commit other changes separately",
                 number + 1,
-                renamed.clusters.join(", "),
-                renamed.fault.unwrap_or_default(),
-                renamed.old.identity
+                clusters.join(", "),
             );
         }
         before = Some(project);
     }
     Ok(())
+}
+
+/// The steps for one resource of a table that makes others too.
+fn by_hand(renamed: &[Renamed], others: &[&Identity]) -> anyhow::Error {
+    let others: Vec<String> = others.iter().map(|it| format!("`{}`", it.name)).collect();
+    let Some(first) = renamed.first() else {
+        return anyhow::anyhow!("the plan would change {}", others.join(", "));
+    };
+    let (old, new) = (&first.old.identity, &first.new.identity);
+    let condition = |path: &[String], identity: &Identity| {
+        let key = path.last().map(String::as_str).unwrap_or_default();
+        let wanted = match key.contains('/') {
+            true => format!("{}/{}", identity.namespace, identity.name),
+            false => identity.name.clone(),
+        };
+        format!("{} == '{wanted}'", as_expression(key))
+    };
+    let (was, is) = (
+        condition(&first.old_path, old),
+        condition(&first.new_path, new),
+    );
+    let wait = |kind: &str| format!("flux get {kind} {} -n {}", old.name, old.namespace);
+    let steps = match old.kind.as_str() {
+        "HelmRelease" => format!(
+            "1. with the old name, set `suspend = \"${{{{ {was} }}}}\"` there and merge that; wait until `{}` shows it suspended\n        2. rename it, remove `suspend`, and set `releaseName = \"${{{{ '{}' if {is} else … }}}}\"`, where the others keep the release names that they have",
+            wait("helmreleases"),
+            release(&first.old).name,
+        ),
+        _ => format!(
+            "1. with the old name, set `deletionPolicy = \"${{{{ 'Orphan' if {was} else 'MirrorPrune' }}}}\"` there and merge that; wait until `{}` shows this revision\n        2. rename it and remove `deletionPolicy`",
+            wait("kustomizations"),
+        ),
+    };
+    anyhow::anyhow!(
+        "a plan for `{}` would change {} too: `{}` makes them all\n  help: {steps}",
+        old.name,
+        others.join(", "),
+        first.old_path.join("."),
+    )
+}
+
+/// The text of a key as one expression: `web/${{ inputs.name }}` is `'web/' ~ inputs.name`.
+fn as_expression(key: &str) -> String {
+    let mut parts = Vec::new();
+    let mut rest = key;
+    while let Some((literal, after)) = rest.split_once("${{") {
+        let (expression, left) = after.split_once("}}").unwrap_or((after, ""));
+        if !literal.is_empty() {
+            parts.push(format!("'{literal}'"));
+        }
+        parts.push(expression.trim().to_owned());
+        rest = left;
+    }
+    if !rest.is_empty() {
+        parts.push(format!("'{rest}'"));
+    }
+    parts.join(" ~ ")
 }
 
 /// The TOML file as it was read.

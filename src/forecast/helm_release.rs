@@ -243,7 +243,7 @@ fn left_behind(spec: &HelmReleaseSpec<'_>, was: &Release, is: &Release, changes:
         ),
     )
     .note(format!(
-        "objects whose template sets no `metadata.namespace` stay in namespace `{namespace}` without an owner; the others are deleted"
+        "objects whose template sets no namespace stay in namespace `{namespace}` without an owner; the others are deleted"
     ))
     .help(format!(
         "to uninstall it completely, give the HelmRelease another name than `{name}` in the same change; else delete what stays in `{namespace}` by hand"

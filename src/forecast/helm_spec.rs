@@ -19,12 +19,12 @@ pub(super) struct HelmReleaseSpec<'a> {
 /// What is the same release to Helm: if any of it changes, the controller uninstalls the one and
 /// installs the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Release {
-    pub(super) name: String,
+pub(crate) struct Release {
+    pub(crate) name: String,
     /// Where the chart's objects go.
-    pub(super) namespace: String,
+    pub(crate) namespace: String,
     /// Where Helm keeps its records.
-    pub(super) storage: String,
+    pub(crate) storage: String,
 }
 
 impl std::fmt::Display for Release {
@@ -35,7 +35,7 @@ impl std::fmt::Display for Release {
             self.name, self.namespace
         )?;
         if self.storage != self.namespace {
-            write!(f, ", recorded in `{}`,", self.storage)?;
+            write!(f, " (recorded in `{}`)", self.storage)?;
         }
         Ok(())
     }

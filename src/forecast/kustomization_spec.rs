@@ -97,6 +97,21 @@ impl<'a> KustomizationSpec<'a> {
         }
     }
 
+    /// `commonMetadata` puts the mark on every object that garbage collection passes over.
+    pub(super) fn keeps_all_from_pruning(&self) -> bool {
+        ["annotations", "labels"].iter().any(|part| {
+            let table = self.resource.get(&["spec", "commonMetadata", part]);
+            let mut marks = table
+                .and_then(Node::as_table)
+                .into_iter()
+                .flat_map(|it| it.iter());
+            marks.any(|(key, entry)| {
+                let value = entry.node.as_str();
+                value.is_some_and(|value| crate::kustomize::keeps_from_pruning(key, value))
+            })
+        })
+    }
+
     pub(super) fn has_kube_config(&self) -> bool {
         self.resource.get(&["spec", "kubeConfig"]).is_some()
     }

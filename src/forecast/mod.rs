@@ -10,6 +10,7 @@ mod fates;
 mod found;
 mod helm_release;
 mod helm_spec;
+mod immutable;
 mod kustomization;
 pub(crate) mod kustomization_spec;
 mod objects;
@@ -27,6 +28,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) fn build_of(resource: &Resource) -> Build {
     kustomization_spec::KustomizationSpec::of(resource).build()
 }
+
+/// The release that a HelmRelease manages.
+pub(crate) fn release(resource: &Resource) -> Release {
+    helm_spec::HelmReleaseSpec::of(resource).release()
+}
+
+pub(crate) use helm_spec::Release;
 
 pub use plan::{Plan, PlanError, Rename, Step, plan_rename};
 pub use rule::{RULES, Rule};

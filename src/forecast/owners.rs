@@ -190,12 +190,21 @@ pub(super) fn distinct_names(one: &Identity, other: &Identity) -> (String, Strin
 
 fn shared(view: &View<'_>, found: &mut Found<'_>) {
     let before = view.owners(Time::Before);
+    let root = view.root_identity();
     let mut pairs: std::collections::BTreeMap<_, Vec<Object>> = std::collections::BTreeMap::new();
     for (identity, owners) in view.owners(Time::After) {
-        let [first, .., last] = owners.as_slice() else {
-            continue;
+        let in_folder = |time| {
+            view.side(time)
+                .is_some_and(|side| side.get(identity).is_some())
         };
-        let was_shared = before.get(identity).is_some_and(|owners| owners.len() > 1);
+        let (first, last) = match owners.as_slice() {
+            [first, .., last] => (first, last),
+            [only] if in_folder(Time::After) => (&root, only),
+            _ => continue,
+        };
+        let was_shared = before.get(identity).is_some_and(|owners| {
+            owners.len() > 1 || (!owners.is_empty() && in_folder(Time::Before))
+        });
         if !was_shared {
             pairs
                 .entry((first, last))
@@ -212,7 +221,7 @@ fn shared(view: &View<'_>, found: &mut Found<'_>) {
             Severity::Notice,
             Outcome::Adopt,
             format!(
-                "`{one}` and `{other}` apply the same objects: each takes them from the other, and the first to let go deletes them"
+                "`{one}` and `{other}` apply the same objects: each takes them from the other, and one that lets go may delete them"
             ),
         )
         .affects(Affected::known(objects))

@@ -1,5 +1,5 @@
-//! A rename in two steps that delete nothing: first the old resource is told to leave what it
-//! applied, then it is renamed. Pure text to text; who calls it reads and writes the files.
+//! A rename in two steps that delete nothing: first the old resource gets a spec that leaves what it
+//! applied, then it is renamed. Text to text: the caller reads and writes the files.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub struct Rename<'a> {
     pub base_toml: &'a str,
     /// The TOML as it is to be, with the new name.
     pub head_toml: &'a str,
-    /// Where the resource stands: `["kustomizations", "apps"]`, in the base and in the head.
+    /// The path of its table: `["kustomizations", "apps"]`, in the base and in the head.
     pub base_path: &'a [&'a str],
     pub head_path: &'a [&'a str],
     /// What it compiles to, on both sides.
@@ -55,6 +55,9 @@ impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PlanError::Syntax(why) => write!(f, "the TOML cannot be edited: {why}"),
+            PlanError::NotFound(path) if path.is_empty() => {
+                write!(f, "it has no table in the TOML file")
+            }
             PlanError::NotFound(path) => write!(f, "there is no table `{path}` to edit"),
             PlanError::Kind(kind) => {
                 write!(
@@ -84,12 +87,13 @@ pub fn plan_rename(rename: &Rename<'_>) -> Result<Plan, PlanError> {
 
 fn kustomization(rename: &Rename<'_>) -> Result<Plan, PlanError> {
     let (old, new) = (&rename.old.identity.name, &rename.new.identity.name);
+    let namespace = &rename.old.identity.namespace;
     let mut steps = Vec::new();
     if KustomizationSpec::of(rename.old).keeps_objects().is_none() {
         steps.push(Step {
             title: format!("let `{old}` leave what it applied"),
             explanation: format!(
-                "with `deletionPolicy = \"Orphan\"`, deleting `{old}` deletes nothing else; before the next step, wait until `flux get kustomization {old}` shows this revision"
+                "with `deletionPolicy = \"Orphan\"`, deleting `{old}` deletes nothing else; before the next step, wait until `flux get kustomizations {old} -n {namespace}` shows this revision"
             ),
             toml: edited(rename.base_toml, rename.base_path, |table| {
                 table.insert("deletionPolicy", value("Orphan"));
@@ -101,7 +105,7 @@ fn kustomization(rename: &Rename<'_>) -> Result<Plan, PlanError> {
     steps.push(Step {
         title: format!("rename `{old}` to `{new}`"),
         explanation: format!(
-            "`{new}` takes over what `{old}` left and prunes again; `renamedFrom` can go once that is applied"
+            "`{new}` adopts what `{old}` left and prunes again; remove `renamedFrom` when that is applied"
         ),
         toml: edited(rename.head_toml, rename.head_path, |table| {
             // What made the old one safe would keep the new one from pruning.
@@ -123,6 +127,7 @@ fn kustomization(rename: &Rename<'_>) -> Result<Plan, PlanError> {
 
 fn helm_release(rename: &Rename<'_>) -> Result<Plan, PlanError> {
     let (old, new) = (&rename.old.identity.name, &rename.new.identity.name);
+    let namespace = &rename.old.identity.namespace;
     let (before, after) = (
         HelmReleaseSpec::of(rename.old),
         HelmReleaseSpec::of(rename.new),
@@ -133,7 +138,7 @@ fn helm_release(rename: &Rename<'_>) -> Result<Plan, PlanError> {
         steps.push(Step {
             title: format!("suspend `{old}`"),
             explanation: format!(
-                "deleting a suspended HelmRelease uninstalls nothing; before the next step, wait until `flux get helmrelease {old}` shows it suspended"
+                "deleting a suspended HelmRelease uninstalls nothing; before the next step, wait until `flux get helmreleases {old} -n {namespace}` shows it suspended"
             ),
             toml: edited(rename.base_toml, rename.base_path, |table| {
                 table.insert("suspend", value(true));
@@ -143,7 +148,7 @@ fn helm_release(rename: &Rename<'_>) -> Result<Plan, PlanError> {
     steps.push(Step {
         title: format!("rename `{old}` to `{new}` and keep its release"),
         explanation: format!(
-            "`{new}` takes over release `{}`, which it finds under its old name and namespaces",
+            "`{new}` adopts release `{}`, which it finds under its old name and namespaces",
             was.name
         ),
         toml: edited(rename.head_toml, rename.head_path, |table| {
@@ -156,7 +161,7 @@ fn helm_release(rename: &Rename<'_>) -> Result<Plan, PlanError> {
                     table.insert(key, value(old.as_str()));
                 }
             }
-            // Without a name of its own the release would follow a target namespace that is new.
+            // Without `releaseName` the name of the release would follow the new target namespace.
             if was.namespace != is.namespace {
                 table.insert("releaseName", value(was.name.as_str()));
             }

@@ -3,7 +3,8 @@
 use super::found::Found;
 use super::view::View;
 use super::{
-    cluster, contents, dependencies, helm_release, kustomization, owners, sources, switches,
+    cluster, contents, dependencies, helm_release, immutable, kustomization, owners, sources,
+    switches,
 };
 
 /// What is known of a rule beside its code.
@@ -75,6 +76,8 @@ pub static RULES: &[&Rule] = &[
     &switches::PRUNE_ON,
     &switches::DELETION_POLICY,
     &switches::FORCE,
+    &immutable::RECREATED,
+    &immutable::REFUSED,
     &switches::SUSPENDED,
     &switches::RESUMED,
     &switches::CHANGED_WHILE_SUSPENDED,

@@ -334,7 +334,13 @@ impl<'a> View<'a> {
             ));
         }
         match resolver {
-            Some(resolver) => resolver.contents(&spec.build()),
+            Some(resolver) => {
+                let contents = resolver.contents(&spec.build());
+                if spec.keeps_all_from_pruning() {
+                    return Arc::new(kept_from_pruning(&contents));
+                }
+                contents
+            }
             None => unknown(format!("what is under `{}`", spec.path)),
         }
     }
@@ -367,6 +373,13 @@ impl<'a> View<'a> {
         identity: &Identity,
         owner: &Identity,
     ) -> Option<Identity> {
+        // What is applied to another cluster is not what this one holds.
+        let applier = self
+            .get(time, owner)
+            .or_else(|| self.get(Time::Before, owner));
+        if applier.is_some_and(|it| it.get(&["spec", "kubeConfig"]).is_some()) {
+            return None;
+        }
         let owners = self.owners(time).get(identity).into_iter().flatten();
         if let Some(other) = owners.into_iter().find(|other| *other != owner) {
             return Some(other.clone());
@@ -403,6 +416,14 @@ impl<'a> View<'a> {
                 .map(|(key, value)| format!("it carries `{key}: {value}`"))
         })
     }
+}
+
+fn kept_from_pruning(contents: &Contents) -> Contents {
+    let mut contents = contents.clone();
+    for built in contents.objects.values_mut() {
+        built.prune_disabled = true;
+    }
+    contents
 }
 
 fn of_kind<'a>(

@@ -5,6 +5,7 @@ use serde_yaml::Value as Yaml;
 
 use super::keeps_from_pruning;
 use super::substitute::required;
+use crate::immutable::has_immutable_fields;
 use crate::node::{Node, Table, Value};
 use crate::resource::{Identity, Resource};
 use crate::source::Span;
@@ -145,17 +146,19 @@ fn take(yaml: &Yaml, found: &mut Documents, depth: usize) {
         namespace: field("namespace").unwrap_or_default().to_owned(),
         name: name.to_owned(),
     };
-    let owns_objects = matches!(
-        (group, kind),
-        ("kustomize.toolkit.fluxcd.io", "Kustomization")
-            | ("helm.toolkit.fluxcd.io", "HelmRelease")
-    );
+    let keeps_document = has_immutable_fields(group, kind)
+        || matches!(
+            (group, kind),
+            ("kustomize.toolkit.fluxcd.io", "Kustomization")
+                | ("helm.toolkit.fluxcd.io", "HelmRelease")
+                | ("source.toolkit.fluxcd.io", _)
+        );
     found.objects.push(Document {
         prune_disabled: has(&keeps_from_pruning),
         substitute_disabled: has(&disables_substitution),
         variables: variables(yaml),
         is_patched: false,
-        flux: owns_objects
+        flux: keeps_document
             .then(|| Resource::from_node(node(yaml)))
             .flatten(),
         identity,

@@ -23,7 +23,7 @@ use crate::link::Graph;
 use crate::project::Project;
 use crate::report::problems;
 use crate::resource::Resource;
-pub use renames::{Renamed, declares_renames, renames, unsafe_renames};
+pub use renames::{Outcome, Renamed, declares_renames, outcome, renames, unsafe_renames};
 use trees::Committed;
 
 /// One side as it was read.

@@ -1,12 +1,12 @@
 //! Resources under another name: which of them delete something, and where the TOML file says so.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::side::side;
 use super::{Committed, committed};
-use crate::compare::report::{Severity, Side as Which};
+use crate::compare::report::{Finding, Severity, Side as Which};
 use crate::compare::{Comparison, changes, compare};
 use crate::diagnostic::Diagnostic;
 use crate::expand::Variant;
@@ -34,7 +34,7 @@ pub struct Renamed {
     pub declared: Option<Span>,
 }
 
-/// The rules that tell a rename that deletes something.
+/// The rules that report a rename that deletes something.
 const FAULTS: [&str; 2] = [
     "kustomization-renamed-recreates",
     "helm-release-renamed-reinstalls",
@@ -83,34 +83,45 @@ pub fn renames(base: &Project, head: &Project) -> Vec<Renamed> {
     found.into_values().collect()
 }
 
+/// What a step of a plan does.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// The resources that are not what they were.
+    pub touched: BTreeSet<Identity>,
+    /// What is deleted and not acknowledged: the clusters, and the forecast's words.
+    pub destructive: Vec<(Vec<String>, String)>,
+}
+
+/// What going from one project to another does; nothing where one of them does not compile.
+pub fn outcome(base: &Project, head: &Project) -> Outcome {
+    let (Some(base), Some(head)) = (committed(base), committed(head)) else {
+        return Outcome::default();
+    };
+    let before = side(base.project, base.graph, Which::Base);
+    let after = side(head.project, head.graph, Which::Head);
+    let comparison = compare(&before, &after);
+    let mut outcome = Outcome::default();
+    for changes in comparison.clusters.values() {
+        let entries = changes.created.iter().chain(&changes.deleted);
+        let pairs = changes.changed.iter().chain(&changes.renamed);
+        let entries = entries.chain(pairs.flat_map(|(old, new)| [old, new]));
+        let identities = entries.map(|entry| entry.identity().clone());
+        outcome.touched.extend(identities);
+    }
+    let findings = destructive(base, head, &comparison, true).into_iter();
+    outcome.destructive = findings.map(|it| (it.clusters, it.message)).collect();
+    outcome
+}
+
 /// The messages about renames that delete something and that nobody acknowledged, by the new name.
 fn faults(
     base: Committed<'_>,
     head: Committed<'_>,
     comparison: &Comparison<'_>,
 ) -> BTreeMap<Identity, String> {
-    let settings = head.graph.settings();
-    let acknowledged = settings
-        .acknowledge
-        .iter()
-        .map(|(name, reason)| (name.clone(), reason.value.clone()))
-        .collect();
-    let forecast = forecast(&forecast::Input {
-        comparison,
-        changes: &changes(comparison),
-        base_files: Some(&**base.project.snapshot.files()),
-        head_files: Some(&**head.project.snapshot.files()),
-        folders_changed: false,
-        repository: (&settings.repo.namespace, &settings.repo.name),
-        address: settings.repo.address(),
-        acknowledged: &acknowledged,
-    });
-    let findings = forecast.findings.into_iter().filter(|finding| {
-        finding.severity == Severity::Destructive
-            && finding.acknowledged.is_none()
-            && FAULTS.contains(&finding.rule.as_str())
-    });
-    findings
+    destructive(base, head, comparison, false)
+        .into_iter()
+        .filter(|finding| FAULTS.contains(&finding.rule.as_str()))
         .map(|finding| {
             let resource = finding.resource;
             let identity = Identity {
@@ -124,6 +135,35 @@ fn faults(
         .collect()
 }
 
+/// What is destructive and that nobody acknowledged.
+fn destructive(
+    base: Committed<'_>,
+    head: Committed<'_>,
+    comparison: &Comparison<'_>,
+    folders_changed: bool,
+) -> Vec<Finding> {
+    let settings = head.graph.settings();
+    let acknowledged = settings
+        .acknowledge
+        .iter()
+        .map(|(name, reason)| (name.clone(), reason.value.clone()))
+        .collect();
+    let forecast = forecast(&forecast::Input {
+        comparison,
+        changes: &changes(comparison),
+        base_files: Some(&**base.project.snapshot.files()),
+        head_files: Some(&**head.project.snapshot.files()),
+        folders_changed,
+        repository: (&settings.repo.namespace, &settings.repo.name),
+        address: settings.repo.address(),
+        acknowledged: &acknowledged,
+    });
+    let findings = forecast.findings.into_iter();
+    findings
+        .filter(|it| it.severity == Severity::Destructive && it.acknowledged.is_none())
+        .collect()
+}
+
 fn variant_of<'a>(side: Committed<'a>, identity: &Identity) -> Option<&'a Variant> {
     let variants = side.graph.validated.expanded.variants.iter();
     variants.into_iter().find(|variant| {
@@ -132,7 +172,7 @@ fn variant_of<'a>(side: Committed<'a>, identity: &Identity) -> Option<&'a Varian
     })
 }
 
-/// Where the resources stand in a TOML file.
+/// Where the resources are in a TOML file.
 struct Paths<'a> {
     project: &'a Project,
     /// By where its key starts, the path of each table; read once something is renamed.

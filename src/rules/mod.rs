@@ -8,6 +8,7 @@ mod not_checked;
 mod path_not_found;
 mod policy_lint;
 mod policy_test;
+mod shared_release;
 mod unknown_alias;
 mod unset_variable;
 mod unused_external;
@@ -95,6 +96,7 @@ fn says(node: &Node, word: &str) -> bool {
 pub static RULES: &[Rule] = &[
     dangling_reference::RULE,
     dependency_cycle::RULE,
+    shared_release::RULE,
     path_not_found::RULE,
     missing_component::RULE,
     unknown_alias::RULE,
