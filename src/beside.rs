@@ -11,6 +11,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::emit::{ClusterTree, HEADER, Tree};
 use crate::expand::include::normalize;
 use crate::files::{EntryKind, Snapshot};
+use crate::install::folder::COMPONENTS_FILE;
 use crate::node::Node;
 use crate::settings::folder::{CLUSTERS, ClusterFolder, above};
 use crate::source::Span;
@@ -142,6 +143,113 @@ pub(crate) fn is_applied(path: &str, standing: &Existing) -> bool {
     })
 }
 
+/// What Flux applies of a cluster's folder, as far as the folder itself says.
+#[derive(Debug, Default)]
+pub(crate) struct Applied<'a> {
+    /// Files whose objects are applied as they are written.
+    pub as_written: BTreeSet<&'a str>,
+    /// Files from which kustomize makes something that is not worked out here: patched, renamed, generated, or
+    /// from outside of the folder.
+    pub built: BTreeSet<&'a str>,
+}
+
+/// What Flux applies of a folder: what a kustomize file lists, else all YAML.
+pub(crate) fn applied(existing: &Existing) -> Applied<'_> {
+    let mut applied = Applied::default();
+    visit("", existing, &mut BTreeSet::new(), &mut applied);
+    applied
+}
+
+/// `folder` is empty or ends in `/`.
+fn visit<'a>(
+    folder: &str,
+    existing: &'a Existing,
+    seen: &mut BTreeSet<String>,
+    applied: &mut Applied<'a>,
+) {
+    if !seen.insert(folder.to_owned()) {
+        return;
+    }
+    let files = &existing.files;
+    let decides = KUSTOMIZE_FILES
+        .iter()
+        .find_map(|name| files.get_key_value(&format!("{folder}{name}")));
+    let Some((path, file)) = decides else {
+        for path in below(folder, existing) {
+            match path[folder.len()..].split_once('/') {
+                None if is_yaml(path) => {
+                    applied.as_written.insert(path);
+                }
+                None => {}
+                Some((inner, _)) => visit(&format!("{folder}{inner}/"), existing, seen, applied),
+            }
+        }
+        return;
+    };
+    // Patches of that folder are for the controllers; the objects beside them stay what they are.
+    let installs_flux = files.contains_key(&format!("{folder}{COMPONENTS_FILE}"));
+    let listed = match file {
+        File::Ours(bytes) | File::Foreign(Some(bytes)) => listed(bytes, installs_flux),
+        File::Foreign(None) | File::Link | File::Temporary => None,
+    };
+    let Some(listed) = listed else {
+        applied.built.extend(below(folder, existing));
+        return;
+    };
+    if installs_flux && matches!(file, File::Foreign(_)) {
+        applied.built.insert(path);
+    }
+    for entry in listed {
+        let place = normalize(&format!("{folder}{entry}"));
+        let place = place.map(|place| place.as_str().trim_end_matches('/').to_owned());
+        let known = place
+            .as_ref()
+            .and_then(|place| files.get_key_value(place.as_str()));
+        match (known, place) {
+            (Some((path, _)), _) => {
+                applied.as_written.insert(path);
+            }
+            (None, Some(place)) if below(&format!("{place}/"), existing).next().is_some() => {
+                visit(&format!("{place}/"), existing, seen, applied);
+            }
+            // What it lists is not in this folder.
+            (None, _) => {
+                applied.built.insert(path);
+            }
+        }
+    }
+}
+
+/// The paths below a folder that is empty or ends in `/`.
+fn below<'a>(folder: &str, existing: &'a Existing) -> impl Iterator<Item = &'a str> {
+    let folder = folder.to_owned();
+    let from = existing.files.range(folder.clone()..);
+    from.map(|(path, _)| path.as_str())
+        .take_while(move |path| path.starts_with(&folder))
+}
+
+fn is_yaml(path: &str) -> bool {
+    path.ends_with(".yaml") || path.ends_with(".yml")
+}
+
+/// What a kustomize file lists, if that is all it does; `None` where it changes or generates something.
+fn listed(bytes: &[u8], lists_only: bool) -> Option<Vec<String>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let documents = yaml::read_all(text, Span::BUILT_IN.file).ok()?;
+    let table = documents.first()?.as_table()?;
+    let is_plain = |key: &str| matches!(key, "apiVersion" | "kind" | "metadata" | "resources");
+    if !lists_only && !table.keys().all(is_plain) {
+        return None;
+    }
+    let Some(resources) = table.get("resources") else {
+        return Some(Vec::new());
+    };
+    let entries = resources.as_array()?.iter();
+    entries
+        .map(|entry| entry.as_str().map(str::to_owned))
+        .collect()
+}
+
 /// Generated files that the user's own kustomize file does not name.
 fn left_out(cluster: &ClusterTree, name: &str, bytes: &[u8], diagnostics: &mut Diagnostics) {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
@@ -178,6 +286,7 @@ fn left_out(cluster: &ClusterTree, name: &str, bytes: &[u8], diagnostics: &mut D
             "not-applied",
             format!("`{own}` does not name `{first}`{others}"),
         )
+        .in_cluster(cluster.name.as_str())
         .with_note("Flux applies of this folder only what that file names")
         .with_help(format!(
             "remove `{own}`, for Flux to take every file, or add to its `resources`: {}",

@@ -391,6 +391,24 @@ Put the credentials into a Secret and name it with `secretRef`; change the passw
 `source = \"git.NAME\"` is the short form of `sourceRef` (of `chartRef` for a chart). Use one of them.",
     ),
     of_stage(
+        "hand-edited",
+        "a generated file was changed by hand",
+        "\
+Flux applies what is committed below `clusters/`, so the change works until the next `fluxgen build`, which takes
+it back and names the file. Change the TOML file instead. What it cannot say belongs in a file of your own beside
+the generated ones. `git diff clusters` shows what was changed.",
+    ),
+    of_stage(
+        "install-manifest-not-held",
+        "a committed install manifest is not what the lock says",
+        "\
+`gotk-components.yaml` installs Flux, with all rights in the cluster. `fluxgen.lock` holds the sum of each release
+and of the manifest that fluxgen makes of it with a cluster's options; a local distribution is compared itself.
+What is committed is neither: it was changed by hand, or the lock was. Run `fluxgen build`, which writes the
+manifest again, and look at who changed it. Where nothing here can say what the manifest should be, that is said
+as a note, and a change of it is refused by `diff --deny destructive`.",
+    ),
+    of_stage(
         "stale-tree",
         "a committed tree is not what the TOML file gives",
         "\
@@ -601,24 +619,12 @@ fn all() -> impl Iterator<Item = Page> {
         text: fact.page,
         docs: fact.docs,
     });
-    let of_review = |code, summary, docs| Page {
-        code,
-        summary,
+    let reviews = system::RULES.iter().map(|rule| Page {
+        code: rule.name,
+        summary: rule.summary,
         text: "",
-        docs,
-    };
-    let reviews = [
-        of_review(
-            system::VERSION,
-            "the controllers of another version of Flux are installed",
-            system::VERSION_DOCS,
-        ),
-        of_review(
-            system::PATH,
-            "the root Kustomization applies another folder and deletes what is not in it",
-            system::PATH_DOCS,
-        ),
-    ];
+        docs: rule.docs,
+    });
     STAGES
         .iter()
         .copied()

@@ -1,6 +1,9 @@
 //! The edge: finds the TOML file, reads what it includes and what stands in the trees, runs the stages.
 
+mod held;
+mod look;
 mod sides;
+pub(crate) mod stale;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::ErrorKind;
@@ -20,7 +23,7 @@ use crate::files::open::bare_around;
 use crate::files::writer::Folder;
 use crate::files::{Bytes, EntryKind, Snapshot, folder_of};
 use crate::image::marker;
-use crate::install::{Mode, Releases, folder};
+use crate::install::{Held, Mode, Releases, folder};
 use crate::link::Foreign;
 use crate::load::{self, Document};
 use crate::node::{Node, Table, Value};
@@ -32,6 +35,7 @@ use crate::settings::folder::{CLUSTERS, ClusterFolder, above};
 use crate::source::Sources;
 use crate::templates;
 use crate::tree::{self, Documents, Existing, Makers, Plan};
+pub(crate) use look::Asker;
 
 /// The name the TOML file is found by.
 pub const CONFIG: &str = "fluxgen.toml";
@@ -58,6 +62,10 @@ pub struct Project {
     pub standing: Arc<BTreeMap<String, Standing>>,
     /// The documents of those files, by their bytes.
     pub(crate) read: HashMap<Bytes, Documents>,
+    /// Per cluster that installs a release of Flux, how its committed manifest relates to the lock.
+    pub(crate) manifests: BTreeMap<String, Held>,
+    /// The text of the lock.
+    pub(crate) lock: Option<String>,
     /// Policies whose values in the trees are not kept, as `namespace/name`.
     pub reset: Vec<String>,
     /// The folders of included files, from the project's.
@@ -199,6 +207,8 @@ impl Project {
             existing: Trees::default(),
             standing: Arc::default(),
             read: HashMap::new(),
+            manifests: BTreeMap::new(),
+            lock: None,
             reset: Vec::new(),
             included: BTreeSet::new(),
             built: None,
@@ -463,13 +473,14 @@ pub(crate) fn tree_folders(
 }
 
 /// A file that cannot be read would lose what image automation set in it.
-fn tell_unreadable(files: &[String], diagnostics: &mut Diagnostics) {
-    for path in files {
+fn tell_unreadable(files: &[(String, String)], diagnostics: &mut Diagnostics) {
+    for (name, path) in files {
         diagnostics.push(
             Diagnostic::error(
                 "unreadable-tree",
                 format!("`{path}` cannot be read, and what image automation set in it would be lost"),
             )
+            .in_cluster(name.as_str())
             .with_note("a merge may have left its conflict in the file")
             .with_help("take one side, `git checkout --ours` or `--theirs`, or remove the file to start from `initial`"),
         );

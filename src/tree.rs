@@ -133,22 +133,6 @@ impl Existing {
         }
         found
     }
-
-    /// Flux's resources in a user's own files, but for those that install Flux and sync the repository.
-    pub(crate) fn own_flux_resources(&self) -> Vec<Resource> {
-        let mut found = Vec::new();
-        for (path, file) in &self.files {
-            if let File::Foreign(Some(bytes)) = file
-                && !path.starts_with("flux-system/")
-                && is_applied(path, self)
-            {
-                let is_flux =
-                    |resource: &Resource| resource.identity.group.ends_with(".toolkit.fluxcd.io");
-                found.extend(resources(bytes).into_iter().filter(is_flux));
-            }
-        }
-        found
-    }
 }
 
 /// Paths and bytes of the files in which something is marked.
@@ -205,7 +189,7 @@ fn nodes(bytes: &[u8]) -> Option<Vec<Node>> {
 pub(crate) struct Stands {
     pub clusters: BTreeMap<String, Standing>,
     /// The files with marked values that cannot be read, from the project's folder.
-    pub unreadable: Vec<String>,
+    pub unreadable: Vec<(String, String)>,
     /// The documents of files in which something is marked, by their bytes.
     pub read: HashMap<Bytes, Documents>,
 }
@@ -267,6 +251,7 @@ pub(crate) fn standing(existing: &BTreeMap<String, Existing>) -> Stands {
         ..Stands::default()
     };
     for (name, standing, unreadable) in clusters {
+        let unreadable = unreadable.into_iter().map(|path| (name.clone(), path));
         stands.unreadable.extend(unreadable);
         stands.clusters.insert(name, standing);
     }
@@ -276,13 +261,14 @@ pub(crate) fn standing(existing: &BTreeMap<String, Existing>) -> Stands {
 /// Tells of generated files that a merge left in conflict: Flux could not read them either. `build` makes them
 /// anew.
 pub(crate) fn tell_conflicts(existing: &BTreeMap<String, Existing>, diagnostics: &mut Diagnostics) {
-    for existing in existing.values() {
+    for (cluster, existing) in existing {
         for (path, file) in &existing.files {
             let File::Ours(bytes) = file else { continue };
             if conflict::sides(bytes).is_some() && nodes(bytes).is_none() {
                 let path = existing.path_of(path);
                 diagnostics.push(
                     Diagnostic::error("unreadable-tree", format!("a merge left its conflict in `{path}`"))
+                        .in_cluster(cluster.as_str())
                         .with_help("run `fluxgen build`: it makes the file anew, and of two image tags keeps the newer"),
                 );
             }
@@ -373,7 +359,7 @@ pub(crate) fn plan(
                     .any(|folder| folder == path.as_ref()) =>
                 {
                     diagnostics.push(
-                        in_the_way(&full, "a folder is in the way of")
+                        in_the_way(&cluster.name, &full, "a folder is in the way of")
                             .with_help("move the folder away"),
                     );
                 }
@@ -394,12 +380,13 @@ pub(crate) fn plan(
                     own.write.push((path.clone(), text.clone()));
                 }
                 Some(File::Foreign(_)) => diagnostics.push(
-                    in_the_way(&full, "a file of your own is in the way of").with_help(format!(
-                        "move it, or take it over with `fluxgen build --adopt {full}`"
-                    )),
+                    in_the_way(&cluster.name, &full, "a file of your own is in the way of")
+                        .with_help(format!(
+                            "move it, or take it over with `fluxgen build --adopt {full}`"
+                        )),
                 ),
                 Some(File::Link) => diagnostics.push(
-                    in_the_way(&full, "a symbolic link is in the way of")
+                    in_the_way(&cluster.name, &full, "a symbolic link is in the way of")
                         .with_note("fluxgen follows no link out of the tree")
                         .with_help("remove the link"),
                 ),
@@ -412,7 +399,11 @@ pub(crate) fn plan(
             };
             let full = Utf8Path::new(&cluster.folder).join(folder);
             let message = format!("{what} is where the folder `{full}` has to be");
-            diagnostics.push(Diagnostic::error("file-in-the-way", message).with_help(help));
+            diagnostics.push(
+                Diagnostic::error("file-in-the-way", message)
+                    .in_cluster(cluster.name.as_str())
+                    .with_help(help),
+            );
         }
         for (path, file) in &standing.files {
             match file {
@@ -449,8 +440,8 @@ impl Turn {
     }
 }
 
-fn in_the_way(path: &Utf8Path, what: &str) -> Diagnostic {
-    Diagnostic::error("file-in-the-way", format!("{what} `{path}`"))
+fn in_the_way(cluster: &str, path: &Utf8Path, what: &str) -> Diagnostic {
+    Diagnostic::error("file-in-the-way", format!("{what} `{path}`")).in_cluster(cluster)
 }
 
 impl Plan {

@@ -166,12 +166,24 @@ fn a_side_that_is_broken_or_missing_is_no_deletion() {
     let missing = against(&repository, &["HEAD"]);
     assert_eq!(missing["base"]["state"], "missing");
     assert_eq!(missing["totals"]["deleted"], 0);
-    assert_eq!(missing["totals"]["created"], 2);
+    // What is committed below `clusters` is what Flux applies already.
+    assert_eq!(missing["totals"]["created"], 0);
     let run = repository.fluxgen(&["diff", "--against=HEAD", "--deny=destructive"]);
     assert_eq!(run.code, Some(0));
     assert!(
         run.stdout
-            .contains("HEAD has no fluxgen.toml: everything is new")
+            .contains("HEAD has no fluxgen.toml: its YAML is compared"),
+        "{}",
+        run.stdout
+    );
+    repository.git(&["rm", "-r", "--quiet", "--cached", "clusters"]);
+    repository.git(&["commit", "--quiet", "--message=nothing"]);
+    let run = repository.fluxgen(&["diff", "--against=HEAD"]);
+    assert!(
+        run.stdout
+            .contains("HEAD has no fluxgen.toml: everything is new"),
+        "{}",
+        run.stdout
     );
 }
 
@@ -1277,4 +1289,184 @@ fn what_is_foretold_is_what_real_controllers_did() {
             }
         }
     }
+}
+
+// All that Flux applies.
+
+const ADMIN: &str = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: evil}\n\
+    roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}\n\
+    subjects: [{kind: Group, name: \"system:authenticated\", apiGroup: rbac.authorization.k8s.io}]\n";
+
+/// The changes of the working tree, as `action Kind name file:line`.
+fn changed(report: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let changes = report["changes"].as_array().expect("changes").iter();
+    changes
+        .map(|change| {
+            let (object, place) = (&change["resource"], &change["place"]);
+            format!(
+                "{} {} {} {}:{}",
+                text(&change["action"]),
+                text(&object["kind"]),
+                text(&object["name"]),
+                text(&place["file"]),
+                place["line"]
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn objects_of_any_kind_in_the_users_own_yaml_are_compared() {
+    let list = ADMIN.replace('\n', "\n  ");
+    let list = format!("apiVersion: v1\nkind: List\nitems:\n- {}", list.trim_end());
+    let index = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n- evil.yaml\n";
+    for (path, text, line) in [
+        ("evil.yaml", ADMIN.to_owned(), 3),
+        ("evil.yml", ADMIN.to_owned(), 3),
+        ("a/b/evil.yaml", ADMIN.to_owned(), 3),
+        ("indexed/evil.yaml", ADMIN.to_owned(), 3),
+        ("evil.yaml", format!("{SHOP}{ADMIN}"), 7),
+        ("evil.yaml", list, 6),
+    ] {
+        let repository = fleet();
+        repository.write("clusters/prod/indexed/kustomization.yaml", index);
+        repository.write("clusters/prod/indexed/evil.yaml", SHOP);
+        repository.write("clusters/prod/notes.md", "not applied\n");
+        repository.build_and_commit();
+        repository.write("clusters/prod/notes.md", "nothing of Flux's\n");
+        let run = repository.fluxgen(&["diff", "--against=HEAD"]);
+        assert!(run.stdout.contains("nothing changes"), "{}", run.stdout);
+        repository.write(&format!("clusters/prod/{path}"), &text);
+        let found = against(&repository, &["HEAD"]);
+        let expected = format!("created ClusterRoleBinding evil clusters/prod/{path}:{line}");
+        assert!(changed(&found).contains(&expected), "{path}: {found:#}");
+        assert!(rules(&found).contains(&"cluster-wide-rights"), "{found:#}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_understood_is_a_change_all_the_same() {
+    let overlay = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamePrefix: a-\n\
+        resources: [evil.yaml]\npatches: [{path: patch.txt}]\n";
+    for (path, before, after) in [
+        ("broken.yaml", "a: [\n", "a: {\n"),
+        (
+            "whole.yaml",
+            "data: ENC[1]\nsops: {}\n",
+            "data: ENC[2]\nsops: {}\n",
+        ),
+        ("overlay/evil.yaml", SHOP, ADMIN),
+        ("overlay/patch.txt", "- op: add\n", "- op: remove\n"),
+        ("overlay/kustomization.yaml", overlay, "namePrefix: b-\n"),
+        // What it holds is not deleted because nobody can read it.
+        ("readable.yaml", SHOP, "a: [\n"),
+    ] {
+        let repository = fleet();
+        repository.write("clusters/prod/overlay/kustomization.yaml", overlay);
+        let path = format!("clusters/prod/{path}");
+        repository.write(&path, before);
+        repository.build_and_commit();
+        repository.write(&path, after);
+        let found = against(&repository, &["HEAD"]);
+        assert_eq!(rules(&found), ["file-not-understood"], "{path}: {found:#}");
+        assert_eq!(found["totals"]["deleted"], 0, "{path}");
+        let run = repository.fluxgen(&["diff", "--against=HEAD"]);
+        assert!(run.stdout.contains(&path), "{}", run.stdout);
+        assert!(!run.stdout.contains("nothing changes"), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn a_generated_file_that_was_changed_by_hand_is_compared_as_flux_applies_it() {
+    let repository = fleet();
+    let path = "clusters/prod/kustomizations/apps.yaml";
+    let built = repository.read(path);
+    repository.write(path, &built.replace("prune: true", "prune: false"));
+    let found = against(&repository, &["HEAD"]);
+    assert_eq!(found["changes"][0]["fields"][0]["path"], "spec.prune");
+    assert!(
+        rules(&found).contains(&"generated-file-edited"),
+        "{found:#}"
+    );
+    std::fs::remove_file(repository.path().join(path)).expect("removed");
+    let found = against(&repository, &["HEAD"]);
+    assert_eq!(found["changes"][0]["action"], "deleted");
+    let run = repository.fluxgen(&["diff", "--against=HEAD", "--deny=destructive"]);
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+}
+
+const GOTK: &str = "# Flux Version: v2.9.4\napiVersion: apps/v1\nkind: Deployment\n\
+    metadata: {name: source-controller, namespace: flux-system, labels: {app.kubernetes.io/part-of: flux, \
+    app.kubernetes.io/version: v2.9.4, app.kubernetes.io/component: source-controller}}\n\
+    spec: {template: {spec: {containers: [{name: manager, image: \"ghcr.io/fluxcd/source-controller:v1.9.4\"}]}}}\n";
+
+#[test]
+fn an_install_manifest_that_nobody_vouches_for_is_refused() {
+    let repository = Repository::new();
+    let flux = "[flux]\nversion = \"2.9.4\"\ninstall = \"release\"\ndistribution = \"gotk.yaml\"\n";
+    repository.write("fluxgen.toml", &format!("{FLEET}{flux}"));
+    repository.write("apps/web.yaml", WEB);
+    repository.write("gotk.yaml", GOTK);
+    repository.build_and_commit();
+    assert_eq!(repository.fluxgen(&["check"]).code, Some(0));
+    for cluster in ["prod", "staging"] {
+        let path = format!("clusters/{cluster}/flux-system/gotk-components.yaml");
+        let text = repository
+            .read(&path)
+            .replace("ghcr.io/fluxcd", "ghcr.io/evil");
+        repository.write(&path, &text);
+    }
+    let check = repository.fluxgen(&["check"]);
+    assert_eq!(check.code, Some(1), "{}", check.stderr);
+    let told = "error[install-manifest-not-held]: `clusters/<cluster>/flux-system/gotk-components.yaml` is not what `fluxgen.lock` says";
+    assert!(check.stderr.contains(told), "{}", check.stderr);
+    let found = against(&repository, &["HEAD", "--deny=destructive"]);
+    assert_eq!(
+        rules(&found),
+        ["install-manifest-not-held", "flux-controllers-changed"],
+        "{found:#}"
+    );
+    assert_eq!(found["totals"]["denied"], 1);
+    // A build writes it again, and says so.
+    let build = repository.fluxgen(&["build"]);
+    assert_eq!(build.code, Some(0), "{}", build.stderr);
+    assert!(
+        build
+            .stderr
+            .contains("clusters/prod/flux-system/gotk-components.yaml"),
+        "{}",
+        build.stderr
+    );
+    let run = repository.fluxgen(&["diff", "--against=HEAD"]);
+    assert!(run.stdout.contains("nothing changes"), "{}", run.stdout);
+}
+
+#[test]
+fn an_object_that_moves_into_the_toml_file_is_one_change() {
+    let repository = fleet();
+    let own = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n\
+        metadata: {name: infra, namespace: flux-system}\nspec:\n  interval: 10m0s\n  path: ./apps\n  prune: true\n  \
+        sourceRef: {kind: GitRepository, name: flux-system}\n";
+    repository.write("clusters/prod/infra.yaml", own);
+    repository.write("clusters/staging/infra.yaml", own);
+    repository.build_and_commit();
+    for cluster in ["prod", "staging"] {
+        let path = format!("clusters/{cluster}/infra.yaml");
+        std::fs::remove_file(repository.path().join(path)).expect("removed");
+    }
+    repository.write(
+        "fluxgen.toml",
+        &format!("{FLEET}[kustomizations.infra]\npath = \"./apps\"\nwait = true\n"),
+    );
+    repository.fluxgen(&["build"]);
+    let found = against(&repository, &["HEAD"]);
+    assert_eq!(found["totals"]["created"], 0, "{found:#}");
+    assert_eq!(found["totals"]["deleted"], 0, "{found:#}");
+    assert_eq!(found["changes"][0]["action"], "changed");
+    let fields = found["changes"][0]["fields"].as_array().expect("fields");
+    assert!(
+        fields.iter().all(|field| field["path"] != "spec.interval"),
+        "{found:#}"
+    );
 }

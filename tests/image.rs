@@ -434,7 +434,8 @@ fn a_conflict_of_two_tags_ends_with_the_newer_whichever_side_has_it() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(
-            said.contains("error[unreadable-tree]") && said.contains(RELEASE),
+            said.contains("error[unreadable-tree]")
+                && said.contains("clusters/<cluster>/helm-releases"),
             "{said}"
         );
         let output = fluxgen(root, &["build"]);
@@ -492,7 +493,8 @@ fn a_file_of_marks_that_is_no_yaml_is_an_error_and_loses_no_tag() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("error[unreadable-tree]") && said.contains(RELEASE),
+        said.contains("error[unreadable-tree]")
+            && said.contains("clusters/<cluster>/helm-releases"),
         "{said}"
     );
     assert_eq!(read(root, RELEASE), broken);
@@ -549,9 +551,10 @@ fn items_without_names_keep_their_values_in_any_order() {
         )
     };
     let other = "[images.other]\nimage = \"ghcr.io/acme/other\"\npolicy.semver.range = \"*\"\n";
-    let image =
-        |name: &str| format!("{{ imagePolicy = \"{name}\", initial = \"ghcr.io/{name}:1.0.0\" }}");
-    let (podinfo, acme) = (image("podinfo"), image("other"));
+    let image = |name: &str, owner: &str| {
+        format!("{{ imagePolicy = \"{name}\", initial = \"ghcr.io/{owner}/{name}:1.0.0\" }}")
+    };
+    let (podinfo, acme) = (image("podinfo", "stefanprodan"), image("other", "acme"));
     let args = format!("\"-v\", {podinfo}, {acme}");
     let text = |items: &[String], args: &str| small_text(&(other.to_owned() + &list(items, args)));
     let folder = project(&text(&[item("a", 1), item("b", 1)], &args));
@@ -570,8 +573,18 @@ fn items_without_names_keep_their_values_in_any_order() {
         "host: b\n  port: 1\n  tag: \"2.0.0\"",
         "host: b\n  port: 1\n  tag: \"3.0.0\"",
     );
-    edit(root, path, "ghcr.io/other:1.0.0", "ghcr.io/other:4.0.0");
-    edit(root, path, "ghcr.io/podinfo:1.0.0", "ghcr.io/podinfo:5.0.0");
+    edit(
+        root,
+        path,
+        "ghcr.io/acme/other:1.0.0",
+        "ghcr.io/acme/other:4.0.0",
+    );
+    edit(
+        root,
+        path,
+        "stefanprodan/podinfo:1.0.0",
+        "stefanprodan/podinfo:5.0.0",
+    );
     assert_eq!(done(root, &["diff"]), "");
     // Another order and a new item before them.
     let args = format!("{acme}, \"-q\", {podinfo}");
@@ -587,8 +600,8 @@ fn items_without_names_keep_their_values_in_any_order() {
         "host: c\n  port: 1\n  tag: \"1.0.0\"",
         "host: b\n  port: 1\n  tag: \"3.0.0\"",
         "host: a\n  port: 1\n  tag: \"2.0.0\"",
-        "- \"ghcr.io/other:4.0.0\" # ",
-        "- \"ghcr.io/podinfo:5.0.0\" # ",
+        "- \"ghcr.io/acme/other:4.0.0\" # ",
+        "- \"ghcr.io/stefanprodan/podinfo:5.0.0\" # ",
     ] {
         assert!(built.contains(lines), "{lines}: {built}");
     }
@@ -813,7 +826,7 @@ fn a_misspelled_initial_is_an_error_and_a_charts_own_value_is_none() {
 #[test]
 fn labels_and_annotations_can_be_marked_too() {
     let mark = marked(":tag", "\"1.0.0\"");
-    let set = "[sets.service]\ninputs = [{ name = \"cart\" }]\n[sets.service.images.\"apps/${{ inputs.name }}\"]\nimage = \"ghcr.io/acme/${{ inputs.name }}\"\npolicy.semver.range = \"1.x\"\n[sets.service.kustomizations.\"${{ inputs.name }}\"]\npath = \"./a\"\npostBuild.substitute.TAG = { imagePolicy = \"apps/${{ inputs.name }}:tag\", initial = \"1.0.0\" }\n";
+    let set = "[sets.service]\ninputs = [{ name = \"cart\" }]\n[sets.service.images.\"${{ inputs.name }}\"]\nimage = \"ghcr.io/acme/${{ inputs.name }}\"\npolicy.semver.range = \"1.x\"\n[sets.service.kustomizations.\"${{ inputs.name }}\"]\npath = \"./a\"\npostBuild.substitute.TAG = { imagePolicy = \"${{ inputs.name }}:tag\", initial = \"1.0.0\" }\n";
     let folder = small(&format!(
         "{set}labels.\"app.kubernetes.io/version\" = {mark}\nannotations.a = {mark}\n"
     ));
@@ -824,7 +837,7 @@ fn labels_and_annotations_can_be_marked_too() {
     for line in [
         "app.kubernetes.io/version: \"1.0.0\" # {\"$imagepolicy\": \"flux-system:podinfo:tag\"}",
         "a: \"1.0.0\" # {\"$imagepolicy\": \"flux-system:podinfo:tag\"}",
-        "TAG: \"1.0.0\" # {\"$imagepolicy\": \"apps:cart:tag\"}",
+        "TAG: \"1.0.0\" # {\"$imagepolicy\": \"flux-system:cart:tag\"}",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }

@@ -8,11 +8,12 @@ use indexmap::IndexMap;
 use super::pending::Pending;
 use super::{Place, Status, print, tell, unreadable};
 use crate::commit::Committer;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::render::printable_line;
 use crate::expand::include::normalize;
 use crate::files::folder_of;
 use crate::install::Mode;
-use crate::project;
+use crate::project::stale::Differing;
+use crate::project::{self, Asker};
 use crate::repository::Repository;
 use crate::settings::folder::usual;
 use crate::tree::{Existing, Plan};
@@ -80,14 +81,8 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         .iter()
         .map(|path| adoptable(path, &project.existing))
         .collect::<anyhow::Result<_>>()?;
-    let mut diagnostics = std::mem::take(&mut project.diagnostics);
-    let plan = project.plan(&adopted, &mut diagnostics);
+    let (diagnostics, plan) = project.look(&Asker::Build(&adopted), &args.cluster)?;
     let has_errors = diagnostics.has_errors();
-    // A value that stays in the tree is looked at when it is kept; the other faults of markers are `check`'s.
-    let mut kept = Diagnostics::default();
-    crate::image::scan::scan(&mut project, &mut kept);
-    kept.retain(|found| found.code == "image-tag-not-of-policy");
-    diagnostics.extend(kept.into_sorted());
     let found = diagnostics.into_sorted();
     tell(&found, &project.sources);
     let Some(plan) = plan.filter(|_| !has_errors) else {
@@ -106,6 +101,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         }
         _ => None,
     };
+    tell_taken_back(&Differing::find(&project, &plan), args.dry_run);
     if !args.dry_run {
         releases.save().map_err(super::refusal)?;
         project.sweep()?;
@@ -142,6 +138,21 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     } else {
         Status::Done
     })
+}
+
+/// Names each file whose change by hand the build takes back: it would be lost in silence.
+fn tell_taken_back(differing: &Differing, is_dry: bool) {
+    let verb = if is_dry { "would take" } else { "takes" };
+    for path in &differing.edited {
+        let path = printable_line(path);
+        eprintln!("note: this build {verb} back what was changed by hand in {path}");
+    }
+    for path in &differing.differs_in_head {
+        let path = printable_line(path);
+        eprintln!(
+            "note: this build {verb} back what is committed in {path}: it was changed by hand, or made by another fluxgen"
+        );
+    }
 }
 
 /// A path of `--adopt`, as the trees name it; refused where nothing stands there.

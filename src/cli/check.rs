@@ -3,17 +3,14 @@
 use camino::Utf8Path;
 
 use super::output::Output;
-use super::{Place, Status, stale};
+use super::{Place, Status};
 use crate::compare::report::{
     ClusterSummary, Command, Presence, Report, Side, SideState, SideSummary,
 };
-use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::install::folder;
-use crate::project::Project;
+use crate::diagnostic::Diagnostics;
+use crate::project::stale::{self, Differing};
+use crate::project::{Asker, Project};
 use crate::report::problems;
-use crate::repository::Repository;
-use crate::review::{declares_renames, unsafe_renames};
-use crate::tree;
 
 /// Do everything that build does, short of writing
 #[derive(Debug, clap::Args)]
@@ -43,31 +40,23 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         true => place.open_staged(&args.cluster)?,
         false => place.open(&args.cluster)?,
     };
-    let mut diagnostics = std::mem::take(&mut project.diagnostics);
-    let plan = project.plan(&[], &mut diagnostics);
-    diagnostics.extend(renamed_in_one_step(&project)?);
-    tree::tell_conflicts(&project.existing, &mut diagnostics);
-    if let Some(built) = &project.built {
-        folder::missing(
-            &built.resolved.settings,
-            &project.existing,
-            &args.cluster,
-            &mut diagnostics,
-        );
-    }
-    crate::image::scan::scan(&mut project, &mut diagnostics);
-    if !diagnostics.has_errors() {
-        diagnostics.tell_unused_ignores(|_| true);
-    }
+    let (mut diagnostics, plan) = project.look(&Asker::Check, &args.cluster)?;
     let name = match args.staged {
         true => "the index",
         false => "the working tree",
     };
     let mut report = report(&project, &diagnostics, name, &args.cluster);
-    if let Some(plan) = plan.filter(|_| args.staged) {
+    match plan {
         // What is staged is committed as it is.
-        let stale = stale::stale(&project, &plan);
-        diagnostics.extend(stale.map(|stale| stale.with_help(stale::build_them(&project))));
+        Some(plan) if args.staged => {
+            let stale = stale::staged(&project, &plan);
+            diagnostics.extend(stale.map(|stale| stale.with_help(stale::build_them(&project))));
+        }
+        Some(plan) if !diagnostics.has_errors() => {
+            let plan = stale::built_before(&project, plan, &mut diagnostics);
+            Differing::find(&project, &plan).tell(&project, &mut diagnostics);
+        }
+        Some(_) | None => {}
     }
     let has_errors = diagnostics.has_errors();
     let found = diagnostics.into_sorted();
@@ -81,23 +70,6 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     } else {
         Status::Done
     })
-}
-
-/// The renames of a project whose gate is on, held against what is committed. Without a commit there is
-/// nothing that Flux could have applied.
-pub(super) fn renamed_in_one_step(project: &Project) -> anyhow::Result<Vec<Diagnostic>> {
-    if !declares_renames(project) {
-        return Ok(Vec::new());
-    }
-    let Ok(repository) = Repository::around(&project.root) else {
-        return Ok(Vec::new());
-    };
-    let Ok(revision) = repository.revision("HEAD") else {
-        return Ok(Vec::new());
-    };
-    let config = project.root.join(&project.config);
-    let base = Project::read(repository.at(&revision), &config, &[], None, &[])?;
-    Ok(base.map_or_else(Vec::new, |base| unsafe_renames(&base, project)))
 }
 
 /// A report without its problems.

@@ -19,7 +19,6 @@ mod plan_rename;
 mod progress;
 mod review;
 mod schema;
-mod stale;
 mod unified;
 mod upgrade;
 

@@ -8,16 +8,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::diff::Args;
 use super::{Place, Status, tell, unreadable};
 use crate::compare::report::SideState;
-use crate::diagnostic::Diagnostics;
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::render::counted;
 use crate::files::{Snapshot, folder_of};
-use crate::image::scan::scan;
-use crate::project::{self, Project};
+use crate::project::{self, Asker, Project};
 use crate::report::Format;
 use crate::repository::{Head, Repository, Revision};
 use crate::review::{Review, Reviewed, State};
-use crate::tree;
 
 /// The state that would be merged.
 struct Chosen {
@@ -70,8 +67,12 @@ pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<S
         },
         || Project::read_both(&before, &chosen.snapshot, &config, looked_at),
     );
-    let base_project = ManuallyDrop::new(base_project?);
-    let (head_project, more) = head_project?.unzip();
+    let mut base_project = ManuallyDrop::new(base_project?);
+    if let Some(base) = &mut *base_project {
+        base.hold_manifests();
+    }
+    let (head_project, looked) = head_project?.unzip();
+    looked.transpose()?;
     let head_project = ManuallyDrop::new(head_project);
     check_names(&args.cluster, [&base_project, &head_project])?;
     let name = config.file_name().unwrap_or_default();
@@ -84,11 +85,13 @@ pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<S
             name: base.name.clone(),
             commit: Some(base.commit.to_string()),
             project: base_project.as_ref(),
+            snapshot: Some(&before),
         },
         head: State {
             name: chosen.name,
             commit: chosen.revision.map(|revision| revision.commit.to_string()),
             project: head_project.as_ref(),
+            snapshot: Some(&chosen.snapshot),
         },
         only: &args.cluster,
         folders_changed,
@@ -99,7 +102,7 @@ pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<S
         report,
         found,
         found_in_base,
-    } = review.run(&shown, more.unwrap_or_default())?;
+    } = review.run(&shown)?;
     if args.output.tells_people() {
         for note in notes {
             eprintln!("note: {note}\n");
@@ -140,13 +143,11 @@ pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<S
     })
 }
 
-/// What is told of the head beside the faults of compiling it.
-fn looked_at(head: &mut Project) -> Diagnostics {
-    let mut more = Diagnostics::default();
-    head.plan(&[], &mut more);
-    tree::tell_conflicts(&head.existing, &mut more);
-    scan(head, &mut more);
-    more
+/// Looks at the head; what is found stays with it.
+fn looked_at(head: &mut Project) -> anyhow::Result<()> {
+    let (found, _) = head.look(&Asker::Diff, &[])?;
+    head.diagnostics = found;
+    Ok(())
 }
 
 /// The TOML file's path on disk, where it need not be: the sides may have it.

@@ -4,6 +4,7 @@ use super::list::{Matching, match_up};
 use super::mask::{self, Spot};
 use super::report::FieldChange;
 use super::text;
+use crate::go::duration::Duration;
 use crate::node::{Node, Table, Value};
 use crate::resource::{Identity, Resource};
 
@@ -68,6 +69,8 @@ impl Walk<'_> {
                 self.changed(path, depth, spot, old, new);
             }
             (before, after) if before.same(after) => {}
+            (Value::String(before), Value::String(after))
+                if is_flux(self.owner) && is_same_duration(path, before, after) => {}
             _ => self.changed(path, depth, spot, old, new),
         }
     }
@@ -161,6 +164,19 @@ impl Walk<'_> {
             text,
         });
     }
+}
+
+fn is_flux(owner: &Identity) -> bool {
+    owner.group.ends_with(".toolkit.fluxcd.io")
+}
+
+/// Whether two texts are one duration to Flux: `1m0s` and `1m`. What somebody else reads stays a text.
+fn is_same_duration(path: &str, before: &str, after: &str) -> bool {
+    let is_of_others = ["spec.values", "spec.postBuild", "spec.patches", "metadata."]
+        .iter()
+        .any(|start| path.starts_with(start));
+    let nanoseconds = |text: &str| Duration::parse(text).ok().map(Duration::nanoseconds);
+    !is_of_others && nanoseconds(before).is_some_and(|it| Some(it) == nanoseconds(after))
 }
 
 /// `spec.values`, `spec.values["a.b"]`.

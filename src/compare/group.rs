@@ -11,9 +11,7 @@ use super::mask::masked_document;
 use super::pair::{ClusterChanges, Comparison};
 use super::report::{Action, Change, ClusterSummary, FieldChange, Object};
 use super::side::Entry;
-
-/// What stands for a cluster's own name.
-const CLUSTER: &str = "<cluster>";
+use crate::diagnostic::replaced;
 
 /// All changes. A pair of resources that clusters share is compared once.
 pub fn changes(comparison: &Comparison<'_>) -> Vec<Change> {
@@ -273,29 +271,4 @@ fn replace_in(value: &mut Json, cluster: &str) -> bool {
             .fold(false, |found, item| replace_in(item, cluster) | found),
         Json::Null | Json::Bool(_) | Json::Number(_) => false,
     }
-}
-
-/// The name only where it stands alone: `prod` is not in `product`.
-pub(crate) fn replaced(text: &str, cluster: &str) -> Option<String> {
-    if cluster.is_empty() || !text.contains(cluster) {
-        return None;
-    }
-    let is_word = |letter: Option<char>| letter.is_some_and(|it| it.is_alphanumeric() || it == '-');
-    let mut done = String::new();
-    let mut rest = text;
-    let mut found = false;
-    while let Some(at) = rest.find(cluster) {
-        let (before, after) = (&rest[..at], &rest[at + cluster.len()..]);
-        let left = before.chars().next_back().or(done.chars().next_back());
-        done.push_str(before);
-        if is_word(left) || is_word(after.chars().next()) {
-            done.push_str(cluster);
-        } else {
-            done.push_str(CLUSTER);
-            found = true;
-        }
-        rest = after;
-    }
-    done.push_str(rest);
-    found.then_some(done)
 }

@@ -15,7 +15,6 @@ pub(crate) mod text;
 
 pub(crate) use fields::differ;
 pub use fields::field_changes;
-pub(crate) use group::replaced;
 pub use group::{changes, summaries};
 pub use mask::masked_document;
 pub(crate) use mask::masked_field;

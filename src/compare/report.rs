@@ -69,7 +69,8 @@ pub struct SideSummary {
 pub enum SideState {
     /// The TOML compiled.
     Compiled,
-    /// There is no TOML file on this side: everything on the other side is new, and said to be so once.
+    /// There is no TOML file on this side. The YAML in its clusters' folders is compared; without any, everything
+    /// on the other side is new, and said to be so once.
     Missing,
     /// The TOML is there and does not compile: resources are not compared.
     Broken,

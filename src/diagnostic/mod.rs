@@ -7,10 +7,12 @@ use indexmap::IndexMap;
 use crate::budget;
 use crate::source::Span;
 
+mod fold;
 mod ignore;
 pub mod nearest;
 pub mod render;
 
+pub(crate) use fold::replaced;
 pub(crate) use ignore::Ignores;
 
 /// A finding: what is wrong, where, and what to do about it.
@@ -266,9 +268,10 @@ impl Diagnostics {
         self.clusters.clear();
     }
 
-    /// In the order of the text, findings without a place first: the order people read them in.
+    /// In the order of the text, findings without a place first: the order people read them in. What is the same
+    /// in several clusters but for their names is one finding.
     pub fn into_sorted(self) -> Vec<Diagnostic> {
-        let mut all: Vec<_> = self.found.into_values().collect();
+        let mut all = fold::folded(self.found.into_values().collect());
         all.sort_by_key(|diagnostic| {
             let primary = diagnostic.primary();
             (primary.is_some(), primary, diagnostic.severity)

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::compare::Entry;
 use crate::compare::report::{Affected, Finding, Object, Outcome, Severity};
-use crate::compare::{Entry, replaced};
+use crate::diagnostic::replaced;
 use crate::resource::Identity;
 
 use super::rule::Rule;
@@ -185,6 +186,18 @@ impl<'a> Found<'a> {
         });
         (findings, self.answered)
     }
+}
+
+/// Findings of one cluster each: what is the same in several clusters is one.
+pub(crate) fn folded(all: Vec<(String, Finding)>) -> Vec<Finding> {
+    let mut known: BTreeMap<String, Finding> = BTreeMap::new();
+    for (cluster, finding) in all {
+        let entry = known.entry(format!("{finding:?}")).or_insert(finding);
+        if !entry.clusters.contains(&cluster) {
+            entry.clusters.push(cluster);
+        }
+    }
+    merge_by_cluster(known.into_values().collect())
 }
 
 /// Joins findings that differ only in the name of their cluster, for which `<cluster>` stands then.

@@ -17,6 +17,7 @@ mod objects;
 mod owners;
 mod plan;
 mod repository;
+mod rights;
 mod rule;
 mod sources;
 mod switches;
@@ -36,6 +37,7 @@ pub(crate) fn release(resource: &Resource) -> Release {
 
 pub(crate) use helm_spec::Release;
 
+pub(crate) use found::folded;
 pub use plan::{Plan, PlanError, Rename, Step, plan_rename};
 pub use rule::{RULES, Rule};
 

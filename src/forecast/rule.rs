@@ -3,8 +3,8 @@
 use super::found::Found;
 use super::view::View;
 use super::{
-    cluster, contents, dependencies, helm_release, immutable, kustomization, owners, sources,
-    switches,
+    cluster, contents, dependencies, helm_release, immutable, kustomization, owners, rights,
+    sources, switches,
 };
 
 /// What is known of a rule beside its code.
@@ -101,4 +101,5 @@ pub static RULES: &[&Rule] = &[
     &dependencies::SUSPENDED,
     &dependencies::GONE,
     &cluster::OBJECT_DELETED,
+    &rights::GRANTED,
 ];

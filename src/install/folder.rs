@@ -273,14 +273,11 @@ pub(crate) fn missing(
     for cluster in &settings.clusters {
         let name = &cluster.name.value;
         let is_asked = only.is_empty() || only.contains(name);
-        if !is_asked || cluster.flux.install != Install::Release {
+        if !is_asked {
             continue;
         }
         let path = format!("{}/{COMPONENTS_FILE}", cluster.flux.namespace);
-        let is_there = existing
-            .get(name)
-            .is_some_and(|known| known.files.contains_key(&path));
-        if !is_there {
+        if has_no_manifest(cluster, existing) {
             diagnostics.push(
                 Diagnostic::warning(
                     "missing-install-manifest",
@@ -290,10 +287,20 @@ pub(crate) fn missing(
                     ),
                 )
                 .at(cluster.flux.version.span, "")
+                .in_cluster(name.as_str())
                 .with_help("run `fluxgen build` and commit what it writes"),
             );
         }
     }
+}
+
+/// Whether the tree of a cluster lacks what would install Flux there.
+pub(crate) fn has_no_manifest(cluster: &Cluster, existing: &BTreeMap<String, Existing>) -> bool {
+    let path = format!("{}/{COMPONENTS_FILE}", cluster.flux.namespace);
+    cluster.flux.install == Install::Release
+        && !existing
+            .get(&cluster.name.value)
+            .is_some_and(|known| known.files.contains_key(&path))
 }
 
 /// Why a cluster has no install manifest, at the places that say which one it is.
@@ -545,6 +552,7 @@ impl Folder<'_> {
                         "file-in-the-way",
                         format!("`{shown}` is a second kustomize file beside fluxgen's own"),
                     )
+                    .in_cluster(self.cluster.name.value.as_str())
                     .with_help(format!(
                         "move its patches to `flux.patches` and remove it: {KUSTOMIZATION_FILE} takes its place"
                     )),
@@ -561,6 +569,7 @@ impl Folder<'_> {
                         "adopting-loses",
                         format!("`{key}` of `{shown}` is not in the TOML file"),
                     )
+                    .in_cluster(self.cluster.name.value.as_str())
                     .with_help(help),
                 );
             }

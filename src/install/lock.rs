@@ -135,6 +135,35 @@ impl Lock {
         self.installs.get(&key).map(String::as_str)
     }
 
+    /// Whether some release and options made a manifest of this sha256.
+    pub(crate) fn has_install(&self, sha256: &str) -> bool {
+        self.installs.values().any(|known| known == sha256)
+    }
+
+    /// What two locks say of one thing and do not agree in: the same bytes cannot have two sums.
+    pub(crate) fn contradictions(&self, other: &Self) -> Vec<String> {
+        let releases = self.releases.iter().filter_map(|(key, locked)| {
+            let known = other.releases.get(key)?;
+            (known.sha256 != locked.sha256).then(|| format!("the release `{}`", key.1))
+        });
+        let installs = self.installs.iter().filter_map(|(key, sha256)| {
+            let known = other.installs.get(key)?;
+            (known != sha256).then(|| {
+                let of = self
+                    .releases
+                    .iter()
+                    .find(|(_, locked)| locked.sha256 == key.0);
+                let version = of.map_or("a release".to_owned(), |((version, _), _)| {
+                    format!("Flux {version}")
+                });
+                format!("the install manifest of {version}")
+            })
+        });
+        let mut found: Vec<String> = releases.chain(installs).collect();
+        found.dedup();
+        found
+    }
+
     pub fn add_install(
         &mut self,
         release: &Locked,

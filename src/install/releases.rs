@@ -154,6 +154,10 @@ impl Releases {
         &self.lock
     }
 
+    pub(super) fn folder(&self) -> &Utf8Path {
+        &self.folder
+    }
+
     pub fn lock_file(&self) -> &Utf8Path {
         &self.lock_file
     }
@@ -348,7 +352,7 @@ impl Releases {
 }
 
 /// A committed file without the comment lines that fluxgen put above Flux's own text.
-fn without_header(bytes: &[u8]) -> &[u8] {
+pub(super) fn without_header(bytes: &[u8]) -> &[u8] {
     let mut rest = bytes;
     while rest.starts_with(b"#") {
         let line = rest.iter().position(|byte| *byte == b'\n');

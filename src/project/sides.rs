@@ -217,6 +217,7 @@ policy.semver.range = "6.x"
             name: name.to_owned(),
             commit: None,
             project: Some(project),
+            snapshot: None,
         };
         let review = Review {
             base: state("main", base),
@@ -226,7 +227,7 @@ policy.semver.range = "6.x"
             deny: None,
             wants_graphs: true,
         };
-        let reviewed = review.run("fluxgen.toml", crate::diagnostic::Diagnostics::default());
+        let reviewed = review.run("fluxgen.toml");
         let reviewed = reviewed.expect("readable");
         let report = serde_json::to_string_pretty(&reviewed.report).expect("JSON");
         format!(

@@ -34,7 +34,9 @@ pub(super) fn headline(report: &Report) -> String {
     }
     let counts = changes(totals);
     let mut line = match counts {
-        None => format!("nothing changes in {clusters}"),
+        None if report.forecast.is_empty() => format!("nothing changes in {clusters}"),
+        // A file that is not understood, say, or a lock.
+        None => format!("no known object changes in {clusters}"),
         Some(counts) if totals.clusters == totals.clusters_changed => {
             format!("{counts} in {clusters}")
         }
@@ -140,10 +142,16 @@ pub(super) fn caveats(report: &Report) -> Vec<String> {
     if let Some(base) = &report.base {
         match base.state {
             SideState::Compiled => {}
-            SideState::Missing => said.push(format!(
-                "{} has no {}: everything is new",
-                base.name, report.config
-            )),
+            SideState::Missing => {
+                let is_new = |cluster: &ClusterSummary| cluster.presence == Presence::Added;
+                let what = match report.clusters.iter().all(is_new) {
+                    true => "everything is new",
+                    false => {
+                        "its YAML is compared, and what is not below a cluster's folder is new"
+                    }
+                };
+                said.push(format!("{} has no {}: {what}", base.name, report.config));
+            }
             SideState::Broken => said.push(format!(
                 "{} does not compile: resources are not compared",
                 base.name

@@ -3,6 +3,8 @@
 //! It joins `compare` and `forecast` to the projects that were read; what they say is decided there.
 
 mod graph;
+mod manifests;
+mod own;
 mod renames;
 mod side;
 pub(crate) mod system;
@@ -14,17 +16,21 @@ use std::sync::Arc;
 use camino::Utf8Path;
 
 use crate::compare::report::{
-    Command, Finding, Object, Report, Severity, Side as Which, SideState, SideSummary,
+    Command, Finding, Object, Presence, Report, Severity, Side as Which, SideState, SideSummary,
 };
-use crate::compare::{Side, changes, compare, summaries};
+use crate::compare::{ClusterChanges, Side, changes, compare, summaries};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::files::Snapshot;
 use crate::forecast::{self, Forecast, forecast};
 use crate::link::Graph;
 use crate::project::Project;
 use crate::report::problems;
 use crate::resource::Resource;
+use crate::tree::Existing;
+use own::{Owns, Whose};
 pub use renames::{Outcome, Renamed, declares_renames, outcome, renames, unsafe_renames};
-use trees::Committed;
+use system::Before;
+use trees::{Committed, Edited};
 
 /// One side as it was read.
 pub struct State<'a> {
@@ -34,6 +40,8 @@ pub struct State<'a> {
     pub commit: Option<String>,
     /// `None` where there is no TOML file.
     pub project: Option<&'a Project>,
+    /// What the side is read from: without a TOML file, its YAML is compared.
+    pub snapshot: Option<&'a Snapshot>,
 }
 
 /// What is compared, and how it is judged.
@@ -85,8 +93,8 @@ fn committed(project: &Project) -> Option<Committed<'_>> {
 }
 
 impl Review<'_> {
-    /// Compares the sides. `more` are findings of the head beside those of compiling it.
-    pub fn run(&self, config: &str, more: Diagnostics) -> std::io::Result<Reviewed> {
+    /// Compares the sides.
+    pub fn run(&self, config: &str) -> std::io::Result<Reviewed> {
         let mut report = Report::new(Command::Diff, config, self.head.summary());
         report.base = Some(self.base.summary());
         report.deny = self.denied();
@@ -94,7 +102,6 @@ impl Review<'_> {
         if let Some(project) = self.head.project {
             diagnostics.extend(project.diagnostics.iter().cloned());
         }
-        diagnostics.extend(more.into_sorted());
         let base = self.base.project.and_then(committed);
         let head = self.head.project.and_then(committed);
         if let Some(head) = head
@@ -150,12 +157,22 @@ impl Review<'_> {
         report: &mut Report,
         diagnostics: &mut Diagnostics,
     ) -> std::io::Result<()> {
+        let folders = match (base, self.base.snapshot) {
+            (None, Some(snapshot)) => side::folders(snapshot, head.graph)?,
+            (Some(_), _) | (_, None) => BTreeMap::new(),
+        };
+        let mut owns = self.owns(base, head, &folders);
+        let [own_before, own_after] = &mut owns;
+        own::settle([own_before, own_after]);
+        let edited = base.map_or_else(Edited::default, |base| Edited::find(base, head));
+        let [own_before, own_after] = &owns;
         let (mut before, mut after) = rayon::join(
-            || match base {
-                Some(base) => side::side(base.project, base.graph, Which::Base),
-                None => Side::default(),
+            || match (base, self.base.snapshot) {
+                (Some(it), _) => side::side(it.project, it.graph, own_before, &edited, Which::Base),
+                (None, Some(snapshot)) => side::side_of_yaml(snapshot, &folders, own_before),
+                (None, None) => Side::default(),
             },
-            || side::side(head.project, head.graph, Which::Head),
+            || side::side(head.project, head.graph, own_after, &edited, Which::Head),
         );
         side::look_at_what_stays(&mut before, head.project)?;
         for side in [&mut before, &mut after] {
@@ -177,7 +194,10 @@ impl Review<'_> {
         } = forecast(&forecast::Input {
             comparison: &comparison,
             changes: &report.changes,
-            base_files: base.map(|base| &**base.project.snapshot.files()),
+            base_files: match (base, self.base.snapshot) {
+                (Some(base), _) => Some(&**base.project.snapshot.files()),
+                (None, snapshot) => snapshot.map(|snapshot| &**snapshot.files()),
+            },
             head_files: Some(&**head.project.snapshot.files()),
             folders_changed: self.folders_changed,
             repository: (repo.namespace.as_str(), repo.name.as_str()),
@@ -185,10 +205,16 @@ impl Review<'_> {
             acknowledged: &acknowledged,
         });
         report.forecast = findings;
-        if let Some(base) = base {
-            let used = self.flux_itself(base, head, &acknowledged, report);
-            unneeded.retain(|unneeded| !used.contains(&unneeded.name));
-        }
+        let before = base.map_or(Before::Yaml(&folders), Before::Compiled);
+        let mut more = own::findings(own_before, own_after, head);
+        more.retain(|(cluster, _)| {
+            comparison
+                .clusters
+                .get(cluster.as_str())
+                .is_some_and(is_kept)
+        });
+        let used = self.flux_itself(before, head, &edited, more, &acknowledged, report);
+        unneeded.retain(|unneeded| !used.contains(&unneeded.name));
         // What is needed in a cluster that was not asked for is not unneeded.
         let is_whole = self.only.is_empty();
         for unneeded in unneeded.into_iter().filter(|_| is_whole) {
@@ -237,17 +263,43 @@ impl Review<'_> {
         Ok(())
     }
 
-    /// Adds what is told of Flux itself. Gives the acknowledgements that it used.
+    /// What the users have beside in the folders of either side.
+    fn owns(
+        &self,
+        base: Option<Committed<'_>>,
+        head: Committed<'_>,
+        folders: &BTreeMap<String, Existing>,
+    ) -> [Owns; 2] {
+        let of = |side: Committed<'_>, which| {
+            let project = side.project;
+            own::of(&project.snapshot, &project.existing, which, Whose::Users)
+        };
+        let (before, after) = rayon::join(
+            || match (base, self.base.snapshot) {
+                (Some(base), _) => of(base, Which::Base),
+                (None, Some(snapshot)) => {
+                    own::of(snapshot, folders, Which::Base, Whose::Everybodys)
+                }
+                (None, None) => Owns::new(),
+            },
+            || of(head, Which::Head),
+        );
+        [before, after]
+    }
+
+    /// Adds what is reported of Flux itself, and `more` findings of one cluster each. Gives the acknowledgements
+    /// that it used.
     fn flux_itself(
         &self,
-        base: Committed<'_>,
+        base: Before<'_>,
         head: Committed<'_>,
+        edited: &Edited,
+        more: Vec<(String, Finding)>,
         acknowledged: &BTreeMap<String, String>,
         report: &mut Report,
     ) -> BTreeSet<String> {
-        let sides = system::sides(base, head);
-        let [before, after] = &sides;
-        let comparison = compare(before, after);
+        let [before, after] = system::sides(base, head, edited);
+        let comparison = compare(&before, &after);
         let told = changes(&comparison).into_iter();
         let told = told.filter(|change| self.is_any_asked(&change.clusters));
         report.changes.extend(told);
@@ -260,11 +312,11 @@ impl Review<'_> {
             summary.deleted += changed.deleted.len();
             summary.renamed += changed.renamed.len();
         }
+        let mut all = system::findings(base, head, edited, &comparison);
+        all.extend(more);
+        all.retain(|(cluster, _)| self.is_asked(cluster));
         let mut used = BTreeSet::new();
-        for mut finding in system::findings(base, head, &sides) {
-            if !self.is_any_asked(&finding.clusters) {
-                continue;
-            }
+        for mut finding in forecast::folded(all) {
             if finding.severity == Severity::Destructive {
                 let Object {
                     kind,
@@ -290,6 +342,11 @@ impl Review<'_> {
     fn is_asked(&self, cluster: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == cluster)
     }
+}
+
+/// Whether a cluster is on both sides.
+fn is_kept(changes: &ClusterChanges<'_>) -> bool {
+    changes.presence == Presence::Both
 }
 
 fn told(

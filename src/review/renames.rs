@@ -4,7 +4,9 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::own::Owns;
 use super::side::side;
+use super::trees::Edited;
 use super::{Committed, committed};
 use crate::compare::report::{Finding, Severity, Side as Which};
 use crate::compare::{Comparison, changes, compare};
@@ -45,8 +47,10 @@ pub fn renames(base: &Project, head: &Project) -> Vec<Renamed> {
     let (Some(base), Some(head)) = (committed(base), committed(head)) else {
         return Vec::new();
     };
-    let before = side(base.project, base.graph, Which::Base);
-    let after = side(head.project, head.graph, Which::Head);
+    // What the user has beside is the same whatever its name in the TOML file.
+    let (own, edited) = (Owns::new(), Edited::default());
+    let before = side(base.project, base.graph, &own, &edited, Which::Base);
+    let after = side(head.project, head.graph, &own, &edited, Which::Head);
     let comparison = compare(&before, &after);
     let faults = faults(base, head, &comparison);
     let (before, after) = (Paths::new(base.project), Paths::new(head.project));
@@ -97,8 +101,20 @@ pub fn outcome(base: &Project, head: &Project) -> Outcome {
     let (Some(base), Some(head)) = (committed(base), committed(head)) else {
         return Outcome::default();
     };
-    let before = side(base.project, base.graph, Which::Base);
-    let after = side(head.project, head.graph, Which::Head);
+    let before = side(
+        base.project,
+        base.graph,
+        &Owns::new(),
+        &Edited::default(),
+        Which::Base,
+    );
+    let after = side(
+        head.project,
+        head.graph,
+        &Owns::new(),
+        &Edited::default(),
+        Which::Head,
+    );
     let comparison = compare(&before, &after);
     let mut outcome = Outcome::default();
     for changes in comparison.clusters.values() {

@@ -6,11 +6,15 @@ use std::sync::Arc;
 use camino::Utf8Path;
 use rayon::prelude::*;
 
+use super::own::{Own, Owns};
+use super::trees::{Edited, EditedFile};
 use crate::compare::report::{Place, Side as Which};
 use crate::compare::{Cluster, Entry, Remarks, Root, Side};
 use crate::emit::Standing;
 use crate::emit::marks::{Former, has_marks, keep};
 use crate::expand::Variant;
+use crate::files::Snapshot;
+use crate::install::folder::{COMPONENTS_FILE, INSTANCE_FILE, KUSTOMIZATION_FILE, SYNC_FILE};
 use crate::kustomize::normalised;
 use crate::link::{Graph, ResourceId};
 use crate::node::Node;
@@ -26,7 +30,15 @@ struct Shared {
 }
 
 /// The resources of every cluster, marked values as they stand in its tree.
-pub(super) fn side(project: &Project, graph: &Graph, which: Which) -> Side {
+///
+/// Of a generated file that was changed by hand it is what the file holds, not what the TOML file gives.
+pub(super) fn side(
+    project: &Project,
+    graph: &Graph,
+    own: &Owns,
+    edited: &Edited,
+    which: Which,
+) -> Side {
     let variants: Vec<Vec<Shared>> = graph
         .validated
         .expanded
@@ -46,18 +58,81 @@ pub(super) fn side(project: &Project, graph: &Graph, which: Which) -> Side {
             let ids = of_cluster.resources.as_slice();
             let standing = project.standing.get(name);
             let mut entries = entries(graph, ids, &variants, &ranks, standing);
+            for file in edited.of(name).iter().filter(|it| !is_of_flux(&it.path)) {
+                replace(&mut entries, file, which);
+            }
             // What the user keeps in the folder is applied with the rest. Of one identity the first counts.
-            let own = existing.into_iter().flat_map(Existing::own_flux_resources);
-            entries.extend(own.map(|own| Entry::new(Arc::new(own), None)));
+            entries.extend(own.get(name).into_iter().flat_map(Own::entries));
             let mut cluster = Cluster::new(entries);
             cluster.flux = Some(settings.flux.minor.pair());
-            cluster.root = root(project, &settings.folder, existing);
+            cluster.root = root(&project.snapshot, &settings.folder, existing);
             (name.to_owned(), cluster)
         })
         .collect();
     Side {
         clusters: clusters.into_iter().collect(),
     }
+}
+
+/// A side without a TOML file: the YAML that is in the clusters' folders.
+pub(super) fn side_of_yaml(
+    snapshot: &Snapshot,
+    existing: &BTreeMap<String, Existing>,
+    own: &Owns,
+) -> Side {
+    let clusters = own.iter().map(|(name, own)| {
+        let mut cluster = Cluster::new(own.entries().collect());
+        let folder = existing.get(name).map_or("", |it| it.folder.as_str());
+        cluster.root = root(snapshot, folder, existing.get(name));
+        (name.clone(), cluster)
+    });
+    Side {
+        clusters: clusters.collect(),
+    }
+}
+
+/// The folders of clusters that a side without a TOML file has.
+pub(super) fn folders(
+    snapshot: &Snapshot,
+    head: &Graph,
+) -> std::io::Result<BTreeMap<String, Existing>> {
+    let mut found = BTreeMap::new();
+    for cluster in &head.settings().clusters {
+        let name = &cluster.name.value;
+        let existing = crate::tree::read(snapshot, &cluster.folder)?;
+        if !existing.files.is_empty() {
+            found.insert(name.clone(), existing);
+        }
+    }
+    Ok(found)
+}
+
+/// What installs Flux and makes it sync is compared apart.
+fn is_of_flux(path: &str) -> bool {
+    path.split_once('/').is_some_and(|(_, file)| {
+        [
+            COMPONENTS_FILE,
+            SYNC_FILE,
+            INSTANCE_FILE,
+            KUSTOMIZATION_FILE,
+        ]
+        .contains(&file)
+    })
+}
+
+fn replace(entries: &mut Vec<Entry>, file: &EditedFile, which: Which) {
+    let given = crate::tree::resources(file.given.as_bytes());
+    entries.retain(|entry| {
+        given
+            .iter()
+            .all(|given| given.identity != *entry.identity())
+    });
+    let bytes = match which {
+        Which::Base => &file.before,
+        Which::Head => &file.after,
+    };
+    let there = bytes.iter().flat_map(|bytes| crate::tree::resources(bytes));
+    entries.extend(there.map(|resource| Entry::new(Arc::new(resource), None)));
 }
 
 /// The place of each resource in the order of the identities: comparing texts once is enough for all clusters.
@@ -130,8 +205,8 @@ pub(super) fn place_of(project: &Project, span: Span, which: Which) -> Option<Pl
 const LARGEST_SYNC: usize = 256 * 1024;
 
 /// The Kustomization that applies the cluster's folder, as far as the folder itself tells.
-fn root(project: &Project, own: &str, existing: Option<&Existing>) -> Root {
-    let folder = project.snapshot.from_root(own);
+fn root(snapshot: &Snapshot, own: &str, existing: Option<&Existing>) -> Root {
+    let folder = snapshot.from_root(own);
     let mut root = Root {
         folder,
         ..Root::default()

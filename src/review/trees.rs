@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -10,6 +11,7 @@ use crate::emit::marks::{Former, has_marks, keep};
 use crate::emit::path::Paths;
 use crate::emit::{ClusterTree, Tree};
 use crate::expand::Variant;
+use crate::files::Bytes;
 use crate::image::rewritten::is_rewritten;
 use crate::link::Graph;
 use crate::project::Project;
@@ -109,6 +111,78 @@ fn both<'a>(
     })
 }
 
+/// What Flux applies in place of what the TOML files of both sides give alike: generated files that were changed
+/// or removed by hand in between.
+#[derive(Debug, Default)]
+pub(super) struct Edited {
+    /// Per cluster, what is given, and what was and is there instead.
+    pub files: BTreeMap<String, Vec<EditedFile>>,
+}
+
+#[derive(Debug)]
+pub(super) struct EditedFile {
+    /// Below the cluster's folder.
+    pub path: Arc<str>,
+    pub given: Arc<str>,
+    pub before: Option<Bytes>,
+    pub after: Option<Bytes>,
+}
+
+impl Edited {
+    pub(super) fn find(base: Committed<'_>, head: Committed<'_>) -> Self {
+        let clusters = head.tree.clusters.par_iter().filter_map(|new| {
+            // In another folder all files are new.
+            let old = base.of(&new.name).filter(|old| old.folder == new.folder)?;
+            let files: Vec<EditedFile> = new
+                .files
+                .iter()
+                .filter(|(path, given)| old.files.get(*path) == Some(*given))
+                .filter_map(|(path, given)| {
+                    let [before, after] = [base, head].map(|side| side.ours(&new.name, path));
+                    if before == after || before.is_none() && is_given(after.as_ref(), given) {
+                        return None;
+                    }
+                    let differs = |bytes: &Option<Bytes>| !is_given(bytes.as_ref(), given);
+                    (differs(&before) || differs(&after)).then(|| EditedFile {
+                        path: Arc::clone(path),
+                        given: Arc::clone(given),
+                        before,
+                        after,
+                    })
+                })
+                .collect();
+            (!files.is_empty()).then(|| (new.name.clone(), files))
+        });
+        Self {
+            files: clusters.collect::<Vec<_>>().into_iter().collect(),
+        }
+    }
+
+    pub(super) fn of(&self, cluster: &str) -> &[EditedFile] {
+        self.files.get(cluster).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn is_given(bytes: Option<&Bytes>, given: &str) -> bool {
+    bytes.is_some_and(|bytes| **bytes == *given.as_bytes() || is_rewritten(bytes, given))
+}
+
+impl<'a> Committed<'a> {
+    pub(super) fn of(self, cluster: &str) -> Option<&'a ClusterTree> {
+        let clusters = &self.tree.clusters;
+        let at = clusters.binary_search_by(|known| known.name.as_str().cmp(cluster));
+        clusters.get(at.ok()?)
+    }
+
+    /// A generated file as it is committed.
+    fn ours(self, cluster: &str, path: &str) -> Option<Bytes> {
+        match self.project.existing.get(cluster)?.files.get(path)? {
+            File::Ours(bytes) => Some(bytes.clone()),
+            File::Foreign(_) | File::Link | File::Temporary => None,
+        }
+    }
+}
+
 enum Stands {
     AsGiven,
     /// In other bytes and with the same meaning, as image automation writes it back.
@@ -134,12 +208,10 @@ fn was_edited(
     standing: Option<&File>,
     cluster: &ClusterTree,
 ) -> bool {
-    let known = before
-        .tree
-        .clusters
-        .binary_search_by(|known| known.name.as_str().cmp(name));
-    let Ok(known) = known else { return false };
-    let given_before = before.tree.clusters[known].files.get(path);
+    let Some(known) = before.of(name) else {
+        return false;
+    };
+    let given_before = known.files.get(path);
     let stood = before
         .project
         .existing

@@ -129,7 +129,8 @@ fn taken(cluster: &ClusterTree, other: &str, paths: &[String], settings: &Settin
         [one] => (one.clone(), "it"),
         _ => (cluster.folder.clone(), "them"),
     };
-    let mut diagnostic = Diagnostic::error("file-in-the-way", message);
+    let mut diagnostic =
+        Diagnostic::error("file-in-the-way", message).in_cluster(cluster.name.as_str());
     if let Some(known) = settings.cluster(&cluster.name) {
         diagnostic = diagnostic.at(known.name.span, "");
     }

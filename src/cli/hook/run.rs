@@ -1,7 +1,8 @@
 //! `fluxgen hook run`
 
 use super::{Place, Status};
-use crate::cli::{build, check, stale, tell};
+use crate::cli::{build, tell};
+use crate::project::{Asker, stale};
 
 /// Check what is staged, and that the staged trees are built from it
 #[derive(Debug, clap::Args)]
@@ -21,25 +22,21 @@ pub(super) struct Args {
 
 pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let mut project = place.open_staged(&[])?;
-    let mut diagnostics = std::mem::take(&mut project.diagnostics);
-    let plan = project.plan(&[], &mut diagnostics);
-    crate::tree::tell_conflicts(&project.existing, &mut diagnostics);
-    crate::image::scan::scan(&mut project, &mut diagnostics);
-    diagnostics.extend(check::renamed_in_one_step(&project)?);
+    let (diagnostics, plan) = project.look(&Asker::Check, &[])?;
     let has_errors = diagnostics.has_errors();
     let found = diagnostics.into_sorted();
     tell(&found, &project.sources);
     let Some(plan) = plan.filter(|_| !has_errors) else {
         return Ok(Status::of_errors(&found));
     };
-    let Some(stale) = stale::stale(&project, &plan) else {
+    let Some(stale) = stale::staged(&project, &plan) else {
         return Ok(Status::Done);
     };
     let help = match args.build {
         true => match build::run(place, &build::Args::default())? {
             Status::Done => stale::stage_them(&project),
             Status::Found | Status::Failed => {
-                "nothing is built: mend the TOML file as it stands in the working tree, and commit again"
+                "nothing is built: fix the TOML file in the working tree, and commit again"
                     .to_owned()
             }
         },

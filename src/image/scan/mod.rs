@@ -3,6 +3,7 @@
 mod automation;
 mod files;
 mod judge;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -439,10 +440,16 @@ impl Scanning<'_, '_> {
         }
         let mut id = None;
         for (range, mut diagnostic) in found {
-            let id = *id.get_or_insert_with(|| self.sources.add(file.path.as_str(), &*file.text));
-            // The place in the file comes first, the policy's after it.
+            let place = match self.written_at(file, &range, &diagnostic) {
+                Some(span) => span,
+                None => {
+                    let add = || self.sources.add(file.path.as_str(), &*file.text);
+                    Span::new(*id.get_or_insert_with(add), range)
+                }
+            };
+            // The marked value's place comes first, the policy's after it.
             let others = std::mem::take(&mut diagnostic.labels);
-            diagnostic = diagnostic.at(Span::new(id, range), "");
+            diagnostic = diagnostic.at(place, "");
             diagnostic.labels.extend(others);
             self.diagnostics.push(diagnostic);
         }
