@@ -2,6 +2,7 @@
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::node::{Entry, Node, Table, Value};
+use crate::resolve::merge::{self, is_unset};
 use crate::resource::Identity;
 use crate::schema::Registry;
 use crate::settings::fields::{Fields, unknown_key, wrong_type};
@@ -11,6 +12,9 @@ use super::shorthand::split_key;
 
 /// Keys of an image's table that go to its policy.
 const POLICY_KEYS: &[&str] = &["policy", "filterTags", "digestReflectionPolicy"];
+
+/// What a policy inherits from its image.
+const INHERITED: &[&str] = &["labels", "annotations"];
 
 /// The tags by which a policy is tested, and what it should pick of them.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +56,7 @@ pub(super) fn split(
     let mut policy = Table::new();
     let mut table = table;
     let policies = table.remove("policies");
+    let mut table = without_unset(table, &[]);
     let test = test_keys(&mut table);
     let repository_ref = table.remove("imageRepositoryRef");
     for (key, entry) in table {
@@ -114,7 +119,7 @@ pub(super) fn split(
             diagnostics,
         );
     }
-    let Some(policies) = policies else {
+    let Some(policies) = policies.filter(|policies| !is_unset(&policies.node)) else {
         return split;
     };
     let Value::Table(policies) = policies.node.value else {
@@ -128,10 +133,14 @@ pub(super) fn split(
     for (key, entry) in policies {
         let path = format!("{path}.policies.{key}");
         let span = entry.key;
-        let Value::Table(mut spec) = entry.node.value else {
+        if is_unset(&entry.node) {
+            continue;
+        }
+        let Value::Table(spec) = entry.node.value else {
             diagnostics.push(wrong_type(&path, &entry.node, "a table"));
             continue;
         };
+        let mut spec = without_unset(spec, INHERITED);
         let (own, policy) = split_key(&key);
         let own = own.unwrap_or(namespace);
         let test = test_keys(&mut spec);
@@ -150,6 +159,22 @@ pub(super) fn split(
         );
     }
     split
+}
+
+/// A table without what it unsets; `kept` are keys by which it unsets what it inherits later.
+fn without_unset(table: Table, kept: &[&str]) -> Table {
+    let entries = table.into_iter().filter_map(|(key, entry)| {
+        if kept.contains(&key.as_str()) {
+            return Some((key, entry));
+        }
+        let node = merge::without_unset(&entry.node);
+        let entry = Entry {
+            key: entry.key,
+            node,
+        };
+        (!is_unset(&entry.node)).then_some((key, entry))
+    });
+    entries.collect()
 }
 
 /// `tags` and `expect`, taken out of a policy's table.

@@ -20,7 +20,7 @@ use crate::budget::{self, Budget};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::node::{Entry, Node, Table, Value};
-use crate::resolve::merge::merge;
+use crate::resolve::merge::{is_unset, merge, merge_keeping_unset, without_unset};
 use crate::resolve::{Draft, Layer, OWN_KEYS, Origin, Override, Resolved, Section, clusters};
 use crate::resource::{Identity, Resource};
 use crate::schema::{FluxMinor, KindSchema, Registry, SchemaNode};
@@ -578,6 +578,7 @@ impl<'a, 'd> Expanding<'a, 'd> {
         let roots: Vec<&SchemaNode> = prepared.kinds.iter().map(|kind| kind.root()).collect();
         let mut merged = Table::new();
         let before = self.diagnostics.len();
+<<<<<<< HEAD
         // They are copied while they are merged.
         let weights = layers
             .iter()
@@ -588,6 +589,13 @@ impl<'a, 'd> Expanding<'a, 'd> {
             self.report(over(exceeded), &place, &cluster_name, None);
             return None;
         }
+=======
+        // The policies of an image inherit from it once all layers are known.
+        let merge = match draft.section == Section::IMAGES {
+            true => merge_keeping_unset,
+            false => merge,
+        };
+>>>>>>> a4c0ad3 (wip)
         for layer in layers {
             let table = self.include(&layer, &roots, &context, &place, &cluster_name);
             if layer.origin == Origin::Defaults {
@@ -795,8 +803,8 @@ impl<'a, 'd> Expanding<'a, 'd> {
             let mut spec = spec;
             let mut marks = Table::new();
             for (key, node) in [("labels", &labels), ("annotations", &annotations)] {
-                if let Some(node) = node {
-                    marks.set(key, node.clone());
+                if let Some(node) = node.as_ref().filter(|node| !is_unset(node)) {
+                    marks.set(key, without_unset(node));
                 }
                 // One of an image's policies may have its own beside those of the image.
                 if let Some(entry) = spec.remove(key) {

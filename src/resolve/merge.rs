@@ -31,33 +31,50 @@ pub(crate) fn is_one_value(node: &Node) -> bool {
 
 /// Lays `over` over `base`.
 pub(crate) fn merge(base: &mut Table, over: &Table) {
+    lay(base, over, false);
+}
+
+/// Lays `over` over `base` and keeps each `{ unset = true }`, for tables that inherit from others afterwards.
+pub(crate) fn merge_keeping_unset(base: &mut Table, over: &Table) {
+    lay(base, over, true);
+}
+
+fn lay(base: &mut Table, over: &Table, keeps_unset: bool) {
     for (key, entry) in over.iter() {
-        if is_unset(&entry.node) {
-            base.remove(key);
-            continue;
-        }
         match (base.get_mut(key), &entry.node.value) {
+            (_, Value::Table(_)) if is_unset(&entry.node) && !keeps_unset => {
+                base.remove(key);
+            }
             (Some(below), Value::Table(above))
                 if below.as_table().is_some()
-                    && !is_one_value(below)
-                    && !is_one_value(&entry.node) =>
+                    && ![&*below, &entry.node]
+                        .into_iter()
+                        .any(|node| is_unset(node) || is_one_value(node)) =>
             {
                 below.span = entry.node.span;
-                merge(below.as_table_mut().expect("seen just before"), above);
+                let below = below.as_table_mut().expect("seen just before");
+                lay(below, above, keeps_unset);
             }
             _ => {
-                let entry = Entry {
-                    key: entry.key,
-                    node: without_unset(&entry.node),
+                let node = match keeps_unset {
+                    true => entry.node.clone(),
+                    false => without_unset(&entry.node),
                 };
-                base.insert(key, entry);
+                let key_span = entry.key;
+                base.insert(
+                    key,
+                    Entry {
+                        key: key_span,
+                        node,
+                    },
+                );
             }
         }
     }
 }
 
 /// A copy in which nothing is left to be unset, for where there is nothing below.
-fn without_unset(node: &Node) -> Node {
+pub(crate) fn without_unset(node: &Node) -> Node {
     match &node.value {
         Value::Table(table) => {
             let kept = table
@@ -141,6 +158,21 @@ mod tests {
         assert!(merged("a = 1\nb = 2", "a = { unset = true }").same(&table("b = 2").into()));
         let over = "c.d = { unset = true }\nc.e = 1";
         assert!(merged("b = 2", over).same(&table("b = 2\nc.e = 1").into()));
+    }
+
+    #[test]
+    fn what_inherits_later_keeps_what_it_unsets() {
+        let keeping = |base: &str, over: &str| {
+            let mut base = table(base);
+            merge_keeping_unset(&mut base, &table(over));
+            Value::from(base)
+        };
+        let unset = Value::from(table("a.x = { unset = true }\na.y = 1"));
+        assert!(keeping("a.x = 1\na.y = 1", "a.x = { unset = true }").same(&unset));
+        assert!(keeping("a.x = { unset = true }\na.y = 2", "a.y = 1").same(&unset));
+        // A higher layer sets it again, be it as a table.
+        let set = Value::from(table("a.x.z = 1"));
+        assert!(keeping("a.x = { unset = true }", "a.x.z = 1").same(&set));
     }
 
     #[test]
