@@ -88,6 +88,7 @@ pub fn load(
     }
     let mut converter = Converter {
         file,
+        text,
         depth: 0,
         diagnostics,
     };
@@ -107,6 +108,7 @@ fn lower_first(message: &str) -> String {
 
 struct Converter<'a> {
     file: FileId,
+    text: &'a str,
     depth: usize,
     diagnostics: &'a mut Diagnostics,
 }
@@ -125,6 +127,18 @@ impl Converter<'_> {
             .collect()
     }
 
+    /// A string with the line ends that it would have in a file with LF. An escape, `\r`, is kept.
+    fn string(&self, value: &str, span: Span) -> String {
+        let source = self.text.get(span.range()).unwrap_or_default();
+        if !value.contains("\r\n") || !source.contains("\r\n") {
+            return value.to_owned();
+        }
+        let source = format!("value = {}", source.replace("\r\n", "\n"));
+        let read = source.parse::<toml::Table>().ok();
+        let read = read.and_then(|table| table.get("value")?.as_str().map(str::to_owned));
+        read.unwrap_or_else(|| value.to_owned())
+    }
+
     fn node(&mut self, value: &DeValue<'_>, span: std::ops::Range<usize>) -> Node {
         let span = Span::new(self.file, span);
         if self.depth == MAX_DEPTH {
@@ -139,7 +153,7 @@ impl Converter<'_> {
         }
         self.depth += 1;
         let value = match value {
-            DeValue::String(text) => Value::String(text.to_string()),
+            DeValue::String(text) => Value::String(self.string(text, span)),
             DeValue::Boolean(value) => Value::Bool(*value),
             DeValue::Integer(integer) => {
                 match i128::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()) {
@@ -156,10 +170,21 @@ impl Converter<'_> {
                     }
                 }
             }
-            DeValue::Float(float) => match float.as_str().replace('_', "").parse::<f64>() {
-                Ok(value) => Value::Float(value),
-                Err(_) => Value::Null,
-            },
+            DeValue::Float(float) => {
+                match float.as_str().replace('_', "").parse::<f64>() {
+                    Ok(value) if value.is_finite() => Value::Float(value),
+                    _ => {
+                        let message = format!("`{}` is not a number in JSON", float.as_str());
+                        self.diagnostics.push(
+                        Diagnostic::error("wrong-value", message)
+                            .at(span, "")
+                            .with_note("Kubernetes' objects are JSON, which has no infinity and no NaN")
+                            .with_help("write a number, or a string in quotes"),
+                    );
+                        Value::Null
+                    }
+                }
+            }
             DeValue::Datetime(datetime) => {
                 self.diagnostics.push(
                     Diagnostic::error("wrong-type", "Kubernetes has no date type")

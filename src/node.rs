@@ -241,7 +241,7 @@ impl Table {
         self.entries.shift_remove(key)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &Entry)> {
         self.entries
             .iter()
             .map(|(key, entry)| (key.as_str(), entry))

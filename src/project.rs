@@ -558,7 +558,8 @@ pub(crate) fn included(path: &Utf8Path, text: &str, sources: &mut Sources) -> In
     });
     Included {
         file,
-        text: text.into(),
+        // The bytes of a tree are the same whatever line ends git gave this file.
+        text: text.replace("\r\n", "\n").into(),
         value,
     }
 }

@@ -66,7 +66,7 @@ fn files(snapshot: &Snapshot, dir: &str) -> Result<TemplateFiles, (String, &'sta
         let Some(bytes) = bytes else { continue };
         let text = String::from_utf8(bytes.to_vec())
             .map_err(|_| (format!("`{shown}` is not UTF-8"), "save it as UTF-8"))?;
-        found.insert(name, text);
+        found.insert(name, text.replace("\r\n", "\n"));
     }
     Ok(found)
 }

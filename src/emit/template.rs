@@ -148,7 +148,8 @@ impl Renderer {
         let mut text = rendered
             .map(Captured::into_output)
             .map_err(|error| refused(name, &error))?;
-        if !text.ends_with('\n') {
+        // A template's last line break is not rendered.
+        if !text.ends_with('\n') || ends_in_blank_lines(&resource.node) {
             text.push('\n');
         }
         let form = self
@@ -194,6 +195,21 @@ impl Renderer {
             .template_from_named_str(name, &numbered)
             .and_then(|template| template.render(context(resource)));
         rendered.map_or(line, |rendered| template_lines::origin(&rendered, line))
+    }
+}
+
+/// Whether the last value is a text that ends in line breaks of its own.
+fn ends_in_blank_lines(node: &Node) -> bool {
+    match &node.value {
+        Value::Table(table) => {
+            let last = table.iter().next_back();
+            last.is_some_and(|(_, entry)| ends_in_blank_lines(&entry.node))
+        }
+        Value::Array(items) => items.last().is_some_and(ends_in_blank_lines),
+        Value::String(text) => text.ends_with("\n\n"),
+        Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) | Value::Marked(_) => {
+            false
+        }
     }
 }
 

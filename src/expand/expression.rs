@@ -792,8 +792,8 @@ impl Making {
                 Err(_) => return Err(format!("`{value}` is too large")),
             },
             ValueKind::Number => match f64::try_from(value.clone()) {
-                Ok(number) => Value::Float(number),
-                Err(_) => return Err(format!("`{value}` is not a number")),
+                Ok(number) if number.is_finite() => Value::Float(number),
+                _ => return Err(format!("`{value}` is not a number in JSON")),
             },
             ValueKind::String => {
                 let text = value.as_str().unwrap_or_default();

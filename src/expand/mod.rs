@@ -578,7 +578,6 @@ impl<'a, 'd> Expanding<'a, 'd> {
         let roots: Vec<&SchemaNode> = prepared.kinds.iter().map(|kind| kind.root()).collect();
         let mut merged = Table::new();
         let before = self.diagnostics.len();
-<<<<<<< HEAD
         // They are copied while they are merged.
         let weights = layers
             .iter()
@@ -589,13 +588,11 @@ impl<'a, 'd> Expanding<'a, 'd> {
             self.report(over(exceeded), &place, &cluster_name, None);
             return None;
         }
-=======
         // The policies of an image inherit from it once all layers are known.
         let merge = match draft.section == Section::IMAGES {
             true => merge_keeping_unset,
             false => merge,
         };
->>>>>>> a4c0ad3 (wip)
         for layer in layers {
             let table = self.include(&layer, &roots, &context, &place, &cluster_name);
             if layer.origin == Origin::Defaults {

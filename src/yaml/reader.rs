@@ -178,6 +178,11 @@ impl<'t> Reader<'t> {
                     None => None,
                     Some(tag) => Some(self.tagged(&text, tag, at.tag)?),
                 };
+                if matches!(value, Some(Value::Float(number)) if !number.is_finite()) {
+                    let message =
+                        format!("`{text}` is not a number in JSON; quote it if it is a string");
+                    return Err(self.error(message, start));
+                }
                 let value = value.unwrap_or_else(|| Value::String(text.into_owned()));
                 (
                     Node::new(value, self.place_of(style, at.range, place)),
@@ -508,6 +513,10 @@ mod tests {
         assert_eq!(
             refused("a: 1\nb:\n- !!int x\n"),
             "`x` is not an integer, as its tag says at line 3 column 3"
+        );
+        assert_eq!(
+            refused("a: [1, -.INF]\n"),
+            "`-.INF` is not a number in JSON; quote it if it is a string at line 1 column 8"
         );
         assert!(refused("a: !!binary /w==\n").contains("not UTF-8"));
         assert!(refused("a: !!binary '?'\n").contains("not base64"));

@@ -8,6 +8,7 @@ mod init;
 mod interrupted;
 mod laws;
 mod layout;
+mod line_ends;
 mod obstacles;
 mod readme;
 mod summary;
