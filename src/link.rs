@@ -359,8 +359,8 @@ fn repository(settings: &Settings) -> [Identity; 2] {
 pub(crate) fn makes(resource: &Resource) -> Vec<Identity> {
     let identity = &resource.identity;
     let source = "source.toolkit.fluxcd.io".to_owned();
-    match identity.kind.as_str() {
-        "ArtifactGenerator" => resource
+    match (identity.group.as_str(), identity.kind.as_str()) {
+        ("source.extensions.fluxcd.io", "ArtifactGenerator") => resource
             .get(&["spec", "artifacts"])
             .and_then(Node::as_array)
             .unwrap_or_default()
@@ -373,7 +373,7 @@ pub(crate) fn makes(resource: &Resource) -> Vec<Identity> {
                 name: name.to_owned(),
             })
             .collect(),
-        "HelmRelease" => resource
+        ("helm.toolkit.fluxcd.io", "HelmRelease") => resource
             .get(&["spec", "chart", "spec", "sourceRef"])
             .map(|source_ref| Identity {
                 group: source,

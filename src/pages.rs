@@ -51,6 +51,13 @@ YAML; what fluxgen generates follows `flux.version` by itself. `flux migrate -f 
 version into files. See <https://fluxcd.io/flux/cmd/flux_migrate/>.",
     ),
     of_stage(
+        "cannot-work",
+        "a resource is accepted and cannot do its work",
+        "\
+Flux accepts the resource, and each attempt to use it fails: a Provider without an address, a registry's
+path that no registry has. The message shows what is missing.",
+    ),
+    of_stage(
         "cluster-name",
         "a cluster's name cannot be a folder's",
         "\
@@ -277,6 +284,13 @@ policy reports none, and the automation would write an empty text. Set it to `If
         "\
 The automation passes over a marker whose ImagePolicy is not in its cluster. Define the policy with
 `[images.NAME]`, send it to the cluster, or correct the marker.",
+    ),
+    of_stage(
+        "image-selector",
+        "the selector of an image automation selects no policy",
+        "\
+`policySelector` takes the ImagePolicies of the automation's namespace whose labels it matches. Where it
+matches none, nothing is ever updated. An image's `labels` are those of its policies too.",
     ),
     of_stage(
         "image-tag-not-of-policy",

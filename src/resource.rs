@@ -37,6 +37,11 @@ impl fmt::Display for Identity {
 }
 
 impl Identity {
+    /// Whether it is of this kind: group and name, for other groups have kinds of the same names.
+    pub fn is_kind(&self, group: &str, kind: &str) -> bool {
+        self.kind == kind && self.group == group
+    }
+
     /// The identity of a document; `None` where `apiVersion`, `kind` or `metadata.name` is missing.
     pub fn of(node: &Node) -> Option<Self> {
         let text = |path: &[&str]| node.at(path).and_then(Node::as_str).map(str::to_owned);

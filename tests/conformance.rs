@@ -392,7 +392,7 @@ fn unmet(node: &SchemaNode, value: &Value, minor: FluxMinor, found: &mut Vec<Str
     if value.is_object() {
         let conditions = node
             .conditions_in(minor)
-            .filter(|condition| !condition.is_met(value));
+            .filter(|condition| condition.origin == Origin::Api && !condition.is_met(value));
         found.extend(conditions.map(|condition| condition.message.clone()));
     }
     for (key, child) in value.as_object().into_iter().flatten() {
@@ -815,11 +815,12 @@ fn conditions_hold_and_fail_as_the_cel_rules_do() {
 
 fn messages(kind: &KindSchema) -> Vec<String> {
     fn collect(node: &SchemaNode, found: &mut Vec<String>) {
-        found.extend(
-            node.conditions
-                .iter()
-                .map(|condition| condition.message.clone()),
-        );
+        // What controllers refuse is in `tests/controllers.rs`.
+        let of_api = node
+            .conditions
+            .iter()
+            .filter(|one| one.origin == Origin::Api);
+        found.extend(of_api.map(|condition| condition.message.clone()));
         for child in node.properties.values().chain(&node.items) {
             collect(child, found);
         }

@@ -19,6 +19,7 @@ const WORD: &str = "fluxgen:";
 
 /// Errors of the schemas: the resource can be written all the same, and a newer Flux may take it.
 const OF_SCHEMAS: &[&str] = &[
+    "cannot-work",
     "duplicate-item",
     "flux-version",
     "missing-field",

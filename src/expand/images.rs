@@ -34,12 +34,14 @@ pub(super) struct Split {
     pub tests: Vec<PolicyTest>,
 }
 
-/// Sorts an image's keys by the kind they belong to.
+/// Sorts an image's keys by the kind they belong to. `is_set_here` tells a key of the image itself from one of
+/// its defaults.
 pub(super) fn split(
     namespace: &str,
     name: &str,
     table: Table,
     span: Span,
+    is_set_here: impl Fn(&str) -> bool,
     diagnostics: &mut Diagnostics,
 ) -> Split {
     let path = format!("images.{name}");
@@ -86,7 +88,29 @@ pub(super) fn split(
                 .with_help("`image` makes the ImageRepository here; remove one of them"),
             );
         }
-        Some(_) => {}
+        Some(_) => {
+            let policy_fields = fields("ImagePolicy");
+            let without_place = repository
+                .iter()
+                .filter(|(key, _)| !policy_fields.contains(key) && is_set_here(key));
+            for (key, entry) in without_place {
+                diagnostics.push(
+                    Diagnostic::error(
+                        "unknown-key",
+                        format!(
+                            "`{key}` belongs to the ImageRepository, which `{path}` only refers to"
+                        ),
+                    )
+                    .at(entry.key, "")
+                    .with_help("set it where the ImageRepository is defined"),
+                );
+            }
+            for key in ["interval", "suspend"] {
+                if let Some(entry) = repository.entry(key).filter(|_| is_set_here(key)) {
+                    policy.insert(key, entry.clone());
+                }
+            }
+        }
         None => split.repository = Some(repository.clone()),
     }
     if has_policy {

@@ -752,7 +752,12 @@ impl<'a, 'd> Expanding<'a, 'd> {
         let mut resources = Vec::new();
         let registry = Registry::get();
         if draft.section == Section::IMAGES {
-            let split = images::split(namespace, name, table, draft.key.span, self.diagnostics);
+            let is_set_here = |key: &str| {
+                let mut layers = draft.layers.iter();
+                layers.any(|layer| layer.origin >= Origin::Resource && layer.table.contains(key))
+            };
+            let span = draft.key.span;
+            let split = images::split(namespace, name, table, span, is_set_here, self.diagnostics);
             let kind = |name: &str| registry.kind(name).expect("images have two kinds");
             if let Some(spec) = split.repository {
                 let kind = kind("ImageRepository");

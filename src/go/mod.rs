@@ -1,9 +1,12 @@
-//! What Go decides: durations, semver ranges and regular expressions, as the Flux controllers read them.
+//! What Go decides, as the Flux controllers read it: durations, semver ranges, regular expressions, CEL
+//! expressions and templates.
 //!
 //! Each module ports a grammar and is held by tables of Go's own answers. What cannot be judged
 //! here is reported as such, never guessed.
 
+pub mod cel;
 pub mod duration;
 pub mod float;
 pub mod regexp;
 pub mod semver;
+pub mod template;

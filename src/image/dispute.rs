@@ -16,7 +16,9 @@ pub fn pick(graph: &Graph, cluster: usize, marker: &str, a: &Value, b: &Value) -
     let resources = graph.clusters[cluster].resources.iter();
     let policy = resources.map(|id| graph.resource(*id)).find(|resource| {
         let identity = &resource.identity;
-        identity.kind == spec::KIND && identity.namespace == namespace && identity.name == name
+        identity.is_kind(spec::GROUP, spec::KIND)
+            && identity.namespace == namespace
+            && identity.name == name
     })?;
     let Spec { policy, filter } = spec::read(policy)?.ok()?;
     let (a_text, b_text) = (shown(a), shown(b));

@@ -10,6 +10,9 @@ use super::policy::{Filter, Policy, PolicyError};
 /// The kind that is read here.
 pub const KIND: &str = "ImagePolicy";
 
+/// The API group of image automation. OpenShift has an `ImagePolicy` in another.
+pub const GROUP: &str = "image.toolkit.fluxcd.io";
+
 /// What of an ImagePolicy is evaluated.
 #[derive(Debug, Clone)]
 pub struct Spec {

@@ -2,6 +2,7 @@
 
 use super::{Facts, Rule};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::image::spec::GROUP as IMAGE;
 use crate::link::{Graph, Met, Reference};
 use crate::node::Node;
 use crate::resource::Resource;
@@ -47,7 +48,9 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
             if is_locked && is_source && !reference.target.namespace.is_empty() {
                 diagnostics.push(locked(reference, from, name));
             }
-            if let (Met::Resource(to), "ImagePolicy") = (edge.to, from.identity.kind.as_str()) {
+            if let Met::Resource(to) = edge.to
+                && from.identity.is_kind(IMAGE, "ImagePolicy")
+            {
                 let repository = graph.resource(cluster.resources[to as usize]);
                 let place = graph.variant(cluster.resources[to as usize]).span;
                 diagnostics.extend(denied(reference, from, repository, place, name));
@@ -57,7 +60,7 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
             cluster
                 .resources
                 .iter()
-                .filter(move |id| graph.resource(**id).identity.kind == kind)
+                .filter(move |id| graph.resource(**id).identity.is_kind(IMAGE, kind))
         };
         for automation in of_kind("ImageUpdateAutomation") {
             let own = &graph.resource(*automation).identity;

@@ -1,43 +1,32 @@
-//! What nobody here can judge is said, once for the project.
+//! Reports what cannot be judged here, once for the project.
 
 use std::collections::HashSet;
 
 use super::{Facts, Rule};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::link::Graph;
-use crate::node::{Node, Value};
-use crate::schema::{Format, SchemaNode};
-use crate::source::Span;
 use crate::validate::schema_of;
 
 pub(super) const RULE: Rule = Rule {
     code: "not-checked",
     summary: "something could not be judged offline",
     page: "\
-fluxgen says aloud what it did not check: objects of kinds without a schema here (`[manifests]`),
-CEL expressions, and regular expressions that it cannot read as Go does. Silence means that it was
-checked. `kubectl apply --dry-run=server` checks the rest.",
+fluxgen reports what it did not check: objects of kinds without a schema here (`[manifests]`), and regular
+expressions that it cannot read as Go does. Silence means that it was checked.
+`kubectl apply --dry-run=server` checks the rest.",
     check,
 };
 
 fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
     let mut manifests = Vec::new();
-    let mut expressions = HashSet::new();
     // One that differs by cluster is still one.
     let mut seen = HashSet::new();
     for variant in &graph.validated.expanded.variants {
         for resource in &variant.resources {
-            match schema_of(resource, variant.minor) {
-                Some(kind) => {
-                    if let Some(spec) = resource.get(&["spec"]) {
-                        cel(spec, kind.root(), &mut expressions);
-                    }
-                }
-                None => {
-                    if seen.insert((variant.span, &resource.identity)) {
-                        manifests.push(&resource.identity.kind);
-                    }
-                }
+            if schema_of(resource, variant.minor).is_none()
+                && seen.insert((variant.span, &resource.identity))
+            {
+                manifests.push(&resource.identity.kind);
             }
         }
     }
@@ -54,37 +43,5 @@ fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
                 kinds.join(", ")
             ),
         ));
-    }
-    let expressions = expressions.len();
-    if expressions > 0 {
-        diagnostics.push(Diagnostic::note(
-            "not-checked",
-            format!(
-                "{expressions} CEL expression{} not checked",
-                if expressions == 1 { " is" } else { "s are" }
-            ),
-        ));
-    }
-}
-
-/// The places of the CEL expressions below a value.
-fn cel(node: &Node, schema: &SchemaNode, found: &mut HashSet<Span>) {
-    match &node.value {
-        Value::String(_) if schema.format == Some(Format::Cel) => {
-            found.insert(node.span);
-        }
-        Value::Table(table) => {
-            for (key, entry) in table.iter() {
-                if let Some(child) = schema.child(key) {
-                    cel(&entry.node, child, found);
-                }
-            }
-        }
-        Value::Array(items) => {
-            if let Some(shape) = &schema.items {
-                items.iter().for_each(|item| cel(item, shape, found));
-            }
-        }
-        _ => {}
     }
 }

@@ -52,7 +52,7 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
         let is_defined = resources.any(|id| {
             let identity = &graph.resource(*id).identity;
             let repo = &settings.repo;
-            identity.kind == "GitRepository"
+            identity.is_kind("source.toolkit.fluxcd.io", "GitRepository")
                 && (&identity.name, &identity.namespace) == (&repo.name, &repo.namespace)
         });
         if is_defined {

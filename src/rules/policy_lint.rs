@@ -21,7 +21,8 @@ Flux: <https://fluxcd.io/flux/components/image/imagepolicies/>",
 fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
     for variant in &graph.validated.expanded.variants {
         let policies = variant.resources.iter();
-        for policy in policies.filter(|resource| resource.identity.kind == spec::KIND) {
+        for policy in policies.filter(|resource| resource.identity.is_kind(spec::GROUP, spec::KIND))
+        {
             let Spec {
                 policy: rule,
                 filter,

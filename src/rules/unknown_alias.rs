@@ -5,7 +5,7 @@ use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::link::Graph;
 use crate::node::Node;
-use crate::resource::Resource;
+use crate::resource::{Identity, Resource};
 use crate::settings::fields::list;
 
 pub(super) const RULE: Rule = Rule {
@@ -20,10 +20,14 @@ Flux: <https://fluxcd.io/flux/components/source/artifactgenerators/>",
     check,
 };
 
+fn is_generator(identity: &Identity) -> bool {
+    identity.is_kind("source.extensions.fluxcd.io", "ArtifactGenerator")
+}
+
 fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
     for variant in &graph.validated.expanded.variants {
         let generators = variant.resources.iter();
-        for generator in generators.filter(|one| one.identity.kind == "ArtifactGenerator") {
+        for generator in generators.filter(|one| is_generator(&one.identity)) {
             let aliases: Vec<&str> = items(generator, "sources")
                 .iter()
                 .filter_map(|source| source.get("alias")?.as_str())

@@ -34,7 +34,7 @@ fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
     for external in externals {
         let identity = &external.value;
         // Markers name policies, also those in files that no rule reads.
-        if used.contains(identity) || identity.kind == spec::KIND {
+        if used.contains(identity) || identity.is_kind(spec::GROUP, spec::KIND) {
             continue;
         }
         let diagnostic = Diagnostic::warning(

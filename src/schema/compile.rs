@@ -10,6 +10,7 @@ use super::node::{
     Type,
 };
 use super::version::FluxMinor;
+use crate::go::cel::{self, Scope};
 use crate::node::OrderedMap;
 
 /// What is wrong with a schema file. Only a schema of ours can have one.
@@ -111,6 +112,9 @@ struct Reader {
     fill: Option<Value>,
     fills_repository: bool,
     format: Option<Format>,
+    cel: Option<Scope>,
+    template_fields: Vec<String>,
+    operator_values: Vec<String>,
     reference: Option<Reference>,
     shorthand: Option<Shorthand>,
     unique: Vec<String>,
@@ -162,6 +166,9 @@ impl Reader {
                     self.values_since.push((name.clone(), minor(name, value)?));
                 }
             }
+            "x-enum-operator" => self.operator_values = strings(key, value)?,
+            "x-cel" => self.cel = Some(scope(object(key, value)?)?),
+            "x-template-fields" => self.template_fields = strings(key, value)?,
             "allOf" => {
                 for value in array(key, value)? {
                     self.conditions.push(Condition::read(object(key, value)?)?);
@@ -292,6 +299,9 @@ impl Reader {
             fill: self.fill,
             fills_repository: self.fills_repository,
             format: self.format,
+            cel: self.cel,
+            template_fields: self.template_fields,
+            operator_values: self.operator_values,
             reference: self.reference,
             shorthand: self.shorthand,
             unique: self.unique,
@@ -331,6 +341,27 @@ fn limit(keywords: &mut Keywords, key: &str, value: &Value) -> Result<(), Fault>
         _ => return Err(Fault::new(format!("unknown keyword `{key}`"))),
     }
     Ok(())
+}
+
+fn scope(map: &Map<String, Value>) -> Result<Scope, Fault> {
+    let mut scope = Scope {
+        variables: Vec::new(),
+        result: None,
+    };
+    for (key, value) in map {
+        match key.as_str() {
+            "variables" => scope.variables = strings(key, value)?,
+            "result" => {
+                scope.result = Some(match string(key, value)?.as_str() {
+                    "bool" => cel::Type::Bool,
+                    "string" => cel::Type::String,
+                    other => return Err(Fault::new(format!("unknown result `{other}` in x-cel"))),
+                });
+            }
+            _ => return Err(Fault::new(format!("x-cel does not know `{key}`"))),
+        }
+    }
+    Ok(scope)
 }
 
 fn reference(map: &Map<String, Value>) -> Result<Reference, Fault> {

@@ -1,4 +1,5 @@
-//! Conditions that span several fields: what Flux's CRDs say in CEL, said in draft-07.
+//! Rules on values and combinations of fields: what Flux's CRDs say in CEL and what its controllers
+//! refuse, written as draft-07.
 
 use std::sync::Arc;
 
@@ -8,19 +9,35 @@ use super::compile::{Fault, array, minor, object, string, strings, unsigned};
 use super::node::Pattern;
 use super::version::FluxMinor;
 
-/// One condition on an object, with the words to say when it is not met.
+/// One condition on a value, with the message for a value that does not meet it.
 #[derive(Debug, Clone)]
 pub struct Condition {
+    /// `{value}` stands for the text at `at`.
     pub message: String,
-    /// What to type, imperative.
+    /// What to type, imperative; used where no rewrite applies.
     pub help: String,
+    /// Why it matters, where the origin alone does not explain it.
+    pub note: Option<String>,
     /// Where the message points, relative to the object: `sts.provider`, or `artifacts[].name`
     /// for the first item that fails. The field may be missing; then the nearest one above is meant.
+    /// Empty in a condition on a text.
     pub at: String,
     pub since: Option<FluxMinor>,
     pub until: Option<FluxMinor>,
     pub origin: Origin,
+    /// Flux accepts the value, but it cannot work.
+    pub is_warning: bool,
+    rewrites: Vec<Rewrite>,
     test: Test,
+}
+
+/// How a wrong text is put right.
+#[derive(Debug, Clone)]
+struct Rewrite {
+    pattern: Arc<Pattern>,
+    /// The replacement, with `$1` for groups.
+    to: String,
+    is_lowered: bool,
 }
 
 /// Who refuses an object that does not meet a condition.
@@ -36,6 +53,7 @@ pub enum Origin {
 pub trait Subject: Sized {
     fn member(&self, key: &str) -> Option<&Self>;
     fn is_object(&self) -> bool;
+    fn keys(&self) -> Vec<&str>;
     fn elements(&self) -> Option<&[Self]>;
     fn text(&self) -> Option<&str>;
     fn equals(&self, value: &Value) -> bool;
@@ -45,6 +63,7 @@ pub trait Subject: Sized {
 #[derive(Debug, Clone, Default)]
 struct Test {
     required: Vec<String>,
+    property_names: Option<Box<Test>>,
     properties: Vec<(String, Test)>,
     items: Option<Box<Test>>,
     values: Option<Vec<Value>>,
@@ -75,14 +94,31 @@ impl Condition {
         minor.is_within(self.since, self.until)
     }
 
+    /// The first key of `object` that the condition refuses by its name.
+    pub fn refused_key<'k>(&self, mut keys: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+        let names = self.test.property_names.as_ref()?;
+        keys.find(|key| !names.holds(&Value::from(*key)))
+    }
+
+    /// The text with the fault removed, where the schema says how.
+    pub fn corrected(&self, text: &str) -> Option<String> {
+        self.rewrites
+            .iter()
+            .find_map(|rewrite| rewrite.apply(text))
+            .filter(|corrected| corrected != text)
+    }
+
     pub(super) fn read(map: &Map<String, Value>) -> Result<Self, Fault> {
         let mut condition = Self {
             message: String::new(),
             help: String::new(),
+            note: None,
             at: String::new(),
             since: None,
             until: None,
             origin: Origin::Api,
+            is_warning: false,
+            rewrites: Vec::new(),
             test: Test::default(),
         };
         let mut rest = Map::new();
@@ -90,7 +126,19 @@ impl Condition {
             match key.as_str() {
                 "x-message" => condition.message = string(key, value)?,
                 "x-help" => condition.help = string(key, value)?,
+                "x-note" => condition.note = Some(string(key, value)?),
                 "x-at" => condition.at = string(key, value)?,
+                "x-rewrite" => {
+                    for value in array(key, value)? {
+                        condition.rewrites.push(Rewrite::read(object(key, value)?)?);
+                    }
+                }
+                "x-severity" => {
+                    condition.is_warning = match string(key, value)?.as_str() {
+                        "warning" => true,
+                        other => return Err(Fault::new(format!("unknown x-severity `{other}`"))),
+                    }
+                }
                 "x-since" => condition.since = Some(minor(key, value)?),
                 "x-until" => condition.until = Some(minor(key, value)?),
                 "x-origin" => {
@@ -106,12 +154,41 @@ impl Condition {
             }
         }
         condition.test = Test::read(&rest)?;
-        if condition.message.is_empty() || condition.help.is_empty() || condition.at.is_empty() {
-            return Err(Fault::new(
-                "an entry of allOf needs x-message, x-help and x-at",
-            ));
+        if condition.message.is_empty() || condition.help.is_empty() {
+            return Err(Fault::new("an entry of allOf needs x-message and x-help"));
         }
         Ok(condition)
+    }
+}
+
+impl Rewrite {
+    fn read(map: &Map<String, Value>) -> Result<Self, Fault> {
+        let (mut pattern, mut to, mut is_lowered) = (None, "$0".to_owned(), false);
+        for (key, value) in map {
+            match key.as_str() {
+                "pattern" => pattern = Some(Arc::new(Pattern::new(string(key, value)?))),
+                "to" => to = string(key, value)?,
+                "lower" => is_lowered = value.as_bool().unwrap_or_default(),
+                _ => return Err(Fault::new(format!("x-rewrite does not know `{key}`"))),
+            }
+        }
+        let pattern = pattern.ok_or_else(|| Fault::new("x-rewrite needs a pattern"))?;
+        Ok(Self {
+            pattern,
+            to,
+            is_lowered,
+        })
+    }
+
+    fn apply(&self, text: &str) -> Option<String> {
+        let regex = self.pattern.whole()?;
+        let found = regex.captures(text)?;
+        let mut corrected = String::new();
+        found.expand(&self.to, &mut corrected);
+        Some(match self.is_lowered {
+            true => corrected.to_lowercase(),
+            false => corrected,
+        })
     }
 }
 
@@ -128,6 +205,9 @@ impl Test {
                         let property = Self::read(object(name, value)?)?;
                         test.properties.push((name.clone(), property));
                     }
+                }
+                "propertyNames" => {
+                    test.property_names = Some(Box::new(Self::read(object(key, value)?)?));
                 }
                 "items" => test.items = Some(Box::new(Self::read(object(key, value)?)?)),
                 "const" => test.values = Some(vec![value.clone()]),
@@ -170,6 +250,10 @@ impl Test {
                 .all(|key| subject.member(key).is_some())
                 && self.properties.iter().all(|(key, test)| {
                     subject.member(key).is_none_or(|member| test.holds(member))
+                })
+                && self.property_names.as_ref().is_none_or(|test| {
+                    let keys = subject.keys();
+                    keys.into_iter().all(|key| test.holds(&Value::from(key)))
                 }));
         let array = subject.elements().is_none_or(|elements| {
             self.min_items
@@ -228,6 +312,11 @@ impl Subject for Value {
         self.is_object()
     }
 
+    fn keys(&self) -> Vec<&str> {
+        let map = self.as_object();
+        map.map_or_else(Vec::new, |map| map.keys().map(String::as_str).collect())
+    }
+
     fn elements(&self) -> Option<&[Self]> {
         self.as_array().map(Vec::as_slice)
     }
@@ -248,6 +337,11 @@ impl Subject for crate::node::Node {
 
     fn is_object(&self) -> bool {
         self.as_table().is_some()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        let table = self.as_table();
+        table.map_or_else(Vec::new, |table| table.iter().map(|(key, _)| key).collect())
     }
 
     fn elements(&self) -> Option<&[Self]> {

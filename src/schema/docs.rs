@@ -176,6 +176,11 @@ impl<'a> FieldDocs<'a> {
                     Some(since) => format!("{} (since Flux {since})", value.value),
                     None => value.value.clone(),
                 })
+                .chain(
+                    node.operator_values
+                        .iter()
+                        .map(|value| format!("{value} (with the Flux Operator)")),
+                )
                 .collect();
             line(out, "values", &values.join(", "))?;
         }

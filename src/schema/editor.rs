@@ -266,6 +266,7 @@ fn field(node: &SchemaNode) -> Value {
                 .values
                 .iter()
                 .map(|value| value.value.as_str())
+                .chain(node.operator_values.iter().map(String::as_str))
                 .collect();
             json!({ "anyOf": [{ "enum": values }, { "$ref": "#/definitions/computed" }] })
         }

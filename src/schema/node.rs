@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::condition::Condition;
 use super::version::FluxMinor;
+use crate::go::cel::Scope;
 use crate::node::OrderedMap;
 
 /// One place in a kind's spec: a field, an item of an array, or a value of a map.
@@ -25,6 +26,8 @@ pub struct SchemaNode {
     pub items: Option<Arc<SchemaNode>>,
     /// Accepted values; empty: any.
     pub values: Vec<EnumValue>,
+    /// Values accepted as well where the Flux Operator installs Flux.
+    pub operator_values: Vec<String>,
     pub conditions: Vec<Condition>,
     /// What the API server or the controller's defaulting fills in: for documentation only.
     pub default: Option<Value>,
@@ -33,6 +36,10 @@ pub struct SchemaNode {
     /// The field falls back to the repository itself as its source.
     pub fills_repository: bool,
     pub format: Option<Format>,
+    /// What a CEL expression may use, where the controller compiles it; else it is only parsed.
+    pub cel: Option<Scope>,
+    /// The fields of a template's data; empty: not known.
+    pub template_fields: Vec<String>,
     pub reference: Option<Reference>,
     pub shorthand: Option<Shorthand>,
     /// Keys by which no two items of this array may be equal.
@@ -106,7 +113,10 @@ pub enum Format {
     Cel,
     GoTemplate,
     JsonPointer,
+    LabelKey,
     LabelSelector,
+    LabelValue,
+    Patch,
     Url,
     Name,
     Namespace,
@@ -268,7 +278,10 @@ impl Format {
             Format::Cel => "cel",
             Format::GoTemplate => "go-template",
             Format::JsonPointer => "json-pointer",
+            Format::LabelKey => "label-key",
             Format::LabelSelector => "label-selector",
+            Format::LabelValue => "label-value",
+            Format::Patch => "kustomize-patch",
             Format::Url => "url",
             Format::Name => "k8s-name",
             Format::Namespace => "k8s-namespace",
@@ -277,14 +290,17 @@ impl Format {
         }
     }
 
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 15] = [
         Format::Duration,
         Format::SemverRange,
         Format::Regexp,
         Format::Cel,
         Format::GoTemplate,
         Format::JsonPointer,
+        Format::LabelKey,
         Format::LabelSelector,
+        Format::LabelValue,
+        Format::Patch,
         Format::Url,
         Format::Name,
         Format::Namespace,

@@ -1,12 +1,17 @@
-//! Values that Go or Kubernetes judge: durations, version ranges, regular expressions, names, labels.
+//! Values that Go or Kubernetes judges: durations, version ranges, regular expressions, CEL, templates,
+//! names, labels.
 
-use super::{Validating, metadata};
+use super::condition::is_open;
+use super::{Validating, metadata, patch};
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::nearest::nearest;
+use crate::go::cel;
 use crate::go::duration::{Duration, Units};
 use crate::go::regexp::{Regexp, RegexpError};
 use crate::go::semver::Constraint;
+use crate::go::template;
 use crate::node::{Node, Table};
-use crate::schema::{Format, Pattern};
+use crate::schema::{Format, Pattern, SchemaNode};
 
 /// Judges a text; `true` where there is nothing left to say about its pattern.
 pub(super) fn text(
@@ -14,9 +19,11 @@ pub(super) fn text(
     format: Format,
     node: &Node,
     text: &str,
-    pattern: Option<&Pattern>,
+    schema: &SchemaNode,
     path: &str,
 ) -> bool {
+    let keywords = schema.keywords(validating.variant.minor);
+    let pattern = keywords.pattern.as_deref();
     match format {
         Format::Duration => {
             duration(validating, node, text, pattern, path);
@@ -112,7 +119,95 @@ pub(super) fn text(
             }
             false
         }
-        Format::Cel | Format::GoTemplate | Format::Labels | Format::Annotations => false,
+        Format::Cel => {
+            if !is_open(text)
+                && let Err(error) = cel::check(text, schema.cel.as_ref())
+            {
+                let message = format!("`{}` is not a valid CEL expression: {error}", shown(text));
+                let diagnostic = Diagnostic::error("wrong-value", message)
+                    .with_note(position(text, error.at))
+                    .with_note("the controller refuses it");
+                validating.push(helped(diagnostic, error.help), node.span);
+            }
+            true
+        }
+        Format::GoTemplate => {
+            go_template(validating, node, text, schema);
+            true
+        }
+        Format::LabelKey | Format::LabelValue => {
+            let fault = match format {
+                Format::LabelKey => metadata::label_key_fault(text),
+                _ => metadata::label_value_fault(text),
+            };
+            if let Some(fault) = fault.filter(|_| !is_open(text)) {
+                validating.push(Diagnostic::error("wrong-label", fault), node.span);
+            }
+            true
+        }
+        Format::Labels | Format::Annotations | Format::Patch => false,
+    }
+}
+
+fn go_template(validating: &mut Validating<'_>, node: &Node, text: &str, schema: &SchemaNode) {
+    let fields = match template::check(text) {
+        Ok(fields) => fields,
+        Err(error) => {
+            let message = format!("`{}` is not a valid Go template: {error}", shown(text));
+            let diagnostic = Diagnostic::error("wrong-value", message)
+                .with_note(position(text, error.at))
+                .with_note("the controller refuses it");
+            validating.push(helped(diagnostic, error.help), node.span);
+            return;
+        }
+    };
+    let known = &schema.template_fields;
+    let unknown = fields
+        .into_iter()
+        .find(|field| !known.contains(&field.name));
+    let Some(unknown) = unknown.filter(|_| !known.is_empty()) else {
+        return;
+    };
+    let names = known.iter().map(String::as_str);
+    let help = match nearest(&unknown.name, names.clone()) {
+        Some(near) => format!("did you mean `.{near}`?"),
+        None => format!(
+            "the data has {}",
+            names
+                .map(|name| format!("`.{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    };
+    let message = format!("the template's data has no field `.{}`", unknown.name);
+    let diagnostic = Diagnostic::error("wrong-value", message)
+        .with_note(position(text, unknown.at))
+        .with_note("the controller cannot render it")
+        .with_help(help);
+    validating.push(diagnostic, node.span);
+}
+
+/// A text in one line, cut where it is long.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let line = text.trim().lines().next().unwrap_or_default();
+    let is_cut = line.chars().count() > LONGEST || text.trim().lines().nth(1).is_some();
+    let mut shown: String = line.chars().take(LONGEST).collect();
+    if is_cut {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Where a byte of a text is, as people count.
+fn position(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before[start..].chars().count() + 1;
+    match text.trim_end().contains('\n') {
+        true => format!("at line {line}, column {column} of the text"),
+        false => format!("at character {column} of the text"),
     }
 }
 
@@ -127,6 +222,7 @@ pub(super) fn table(
     match format {
         Format::Labels => metadata::labels(validating, table),
         Format::Annotations => metadata::annotations(validating, node, table),
+        Format::Patch => patch::validate(validating, node, table),
         Format::LabelSelector => {
             if let Some(labels) = table.get("matchLabels").and_then(Node::as_table) {
                 metadata::labels(validating, labels);
@@ -139,6 +235,8 @@ pub(super) fn table(
         | Format::Cel
         | Format::GoTemplate
         | Format::JsonPointer
+        | Format::LabelKey
+        | Format::LabelValue
         | Format::Url
         | Format::Name
         | Format::Namespace => {}

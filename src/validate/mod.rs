@@ -2,8 +2,10 @@
 //!
 //! Works on variants, so a fault that a thousand clusters share is found once.
 
+mod condition;
 mod format;
 pub(crate) mod metadata;
+mod patch;
 
 use rayon::prelude::*;
 
@@ -283,29 +285,7 @@ impl Validating<'_> {
                 self.push(diagnostic, span);
             }
         }
-        for condition in schema.conditions_in(minor) {
-            if !condition.is_met(node) {
-                let span = locate(node, &condition.at).unwrap_or(node.span);
-                let place = self.name(path);
-                let who = match condition.origin {
-                    crate::schema::Origin::Api => "the API server refuses it",
-                    crate::schema::Origin::Controller => "the controller refuses it",
-                };
-                let message = match condition.message.starts_with(&format!("`{place}` ")) {
-                    true => condition.message.clone(),
-                    false => format!("`{place}`: {}", condition.message),
-                };
-                let diagnostic = Diagnostic::error("refused-combination", message)
-                    .with_note(who)
-                    .with_help(condition.help.as_str());
-                let span = if path.is_empty() && span == node.span {
-                    self.variant.span
-                } else {
-                    span
-                };
-                self.push(diagnostic, span);
-            }
-        }
+        self.conditions(node, schema, path);
         if let Some(format) = schema.format {
             format::table(self, format, node, table, path);
         }
@@ -410,9 +390,12 @@ impl Validating<'_> {
             );
             self.push(Diagnostic::error("wrong-value", message), node.span);
         }
+        if self.is_refused_text(node, text, schema, path) {
+            return;
+        }
         let pattern = keywords.pattern.as_deref();
         let is_told = match schema.format {
-            Some(format) => format::text(self, format, node, text, pattern, path),
+            Some(format) => format::text(self, format, node, text, schema, path),
             None => false,
         };
         if let Some(pattern) = pattern.filter(|pattern| !is_told && !pattern.is_match(text)) {
@@ -432,7 +415,8 @@ impl Validating<'_> {
             .values_in(minor)
             .map(|value| value.value.as_str())
             .collect();
-        if accepted.contains(&text) {
+        // Whether the operator is there differs by cluster, and is a rule's business.
+        if accepted.contains(&text) || schema.operator_values.iter().any(|value| value == text) {
             return;
         }
         if let Some(value) = schema.values.iter().find(|value| value.value == text) {
@@ -512,28 +496,4 @@ fn example(field: &str, schema: &SchemaNode, minor: FluxMinor) -> String {
         },
     };
     format!("`{field} = {value}`")
-}
-
-/// The place of a condition's field, or of the nearest one above it that is there.
-fn locate(node: &Node, at: &str) -> Option<Span> {
-    let mut node = node;
-    let mut span = None;
-    for key in at.split('.') {
-        let (key, is_item) = match key.strip_suffix("[]") {
-            Some(key) => (key, true),
-            None => (key, false),
-        };
-        let Some(entry) = node.as_table().and_then(|table| table.entry(key)) else {
-            break;
-        };
-        span = Some(entry.node.span);
-        node = &entry.node;
-        if is_item {
-            match node.as_array().and_then(<[Node]>::first) {
-                Some(item) => node = item,
-                None => break,
-            }
-        }
-    }
-    span.filter(|span| !span.is_built_in())
 }

@@ -12,8 +12,8 @@ pub(super) static LINT: Lint = Lint {
     summary: "alphabetical order over numbers of different width",
     page: "\
 Alphabetical order compares values character by character: `build-9` comes after `build-10`, and
-`1.9.0` after `1.10.0`. It orders numbers rightly only as long as they all have the same width, as in
-`2023-01-04` or in times to the second.
+`1.9.0` after `1.10.0`. Numbers are ordered correctly only if they all have the same width, as in
+`2023-01-04` or in Unix times; a group named `ts`, `timestamp`, `time` or `date` is taken for one of these.
 
 Extract the number and order numerically; for versions use a semver policy; or tag with zeros in front.
 
@@ -27,6 +27,7 @@ fn check(subject: &Subject<'_>) -> Option<Diagnostic> {
     if !matches!(subject.policy, Policy::Alphabetical { .. }) {
         return None;
     }
+    let tags = subject.passing().count();
     let values = subject
         .passing()
         .filter_map(|judged| judged.extracted.as_deref());
@@ -43,7 +44,8 @@ fn check(subject: &Subject<'_>) -> Option<Diagnostic> {
             let group = subject.ordered_group()?;
             let regexp = &subject.filter?.regexp;
             let characters = regexp.group_characters(group)?;
-            if !characters.are_digits_only() || !regexp.group_varies_in_length(group) {
+            // The policy's tags show the width better than the pattern.
+            if !characters.are_digits_only() || subject.is_of_one_width() || tags > 1 {
                 return None;
             }
             "alphabetical order over a number of any width: `9` comes after `10`".to_owned()

@@ -79,6 +79,29 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// Names that people give to the group of a timestamp, whose width does not change.
+const TIMES: &[&str] = &[
+    "date",
+    "datetime",
+    "epoch",
+    "time",
+    "timestamp",
+    "ts",
+    "unix",
+];
+
+impl Subject<'_> {
+    /// Whether the part that is ordered has one width, by the pattern or as a timestamp.
+    fn is_of_one_width(&self) -> bool {
+        let (Some(filter), Some(group)) = (self.filter, self.ordered_group()) else {
+            return false;
+        };
+        let name = filter.regexp.group_names().get(group);
+        let is_time = name.is_some_and(|name| TIMES.contains(&name.to_lowercase().as_str()));
+        is_time || !filter.regexp.group_varies_in_length(group)
+    }
+}
+
 /// Every lint, by code.
 pub static LINTS: [&Lint; 10] = [
     &alphabetical_order_over_numbers::LINT,

@@ -119,11 +119,14 @@ fn an_open_filter_is_told_with_the_tag_it_should_not_pass() {
             "unanchored-filter: the filter is open at its end and matches only a part of `main-a1b2c3d-1611906999-arm64`"
         ]
     );
+    // A timestamp has one width: nothing shows a fault.
+    assert!(said(Policy::numerical("asc"), filter, &[]).is_empty());
+    let filter = Some(("^main-[a-f0-9]+-(?P<n>[0-9]+)", "$n"));
     let found = findings(Policy::numerical("asc"), filter, &[]);
     assert_eq!(found[0].field, Field::Pattern);
     assert_eq!(
         found[0].diagnostic.help,
-        ["write `^main-[a-f0-9]+-(?P<ts>[0-9]+)$`"]
+        ["write `^main-[a-f0-9]+-(?P<n>[0-9]+)$`"]
     );
     let found = findings(Policy::alphabetical("asc"), Some(("stable|edge", "")), &[]);
     assert_eq!(found[0].diagnostic.help, ["write `^(?:stable|edge)$`"]);
@@ -132,6 +135,48 @@ fn an_open_filter_is_told_with_the_tag_it_should_not_pass() {
     assert_eq!(
         said(Policy::semver("1.x"), Some((r"^v?1\.", "")), &["v1.0.0"]).len(),
         1
+    );
+}
+
+#[test]
+fn a_prefix_of_tags_of_one_width_is_left_in_peace() {
+    let releases = [
+        "RELEASE.2024-05-05T00-00-00Z",
+        "RELEASE.2024-06-01T00-00-00Z",
+    ];
+    let cases: &[(Written<'_>, &[&str])] = &[
+        (Some((r"^RELEASE\.", "")), &releases),
+        (Some((r"^RELEASE\.", "")), &[]),
+        (Some((r"^RELEASE\.(?P<ts>.*)Z$", "$ts")), &releases),
+        (
+            Some((r"^(?P<date>[0-9]{8})", "$date")),
+            &["20240101-a1b2", "20240102-c3d4"],
+        ),
+        (Some((r"^(?P<date>[0-9]{8})", "$date")), &[]),
+        (Some((r"^main-[a-f0-9]+-(?P<ts>[0-9]+)$", "$ts")), &[]),
+        (
+            Some((r"^main-[a-f0-9]+-(?P<n>[0-9]+)$", "$n")),
+            &["main-a-1700000001", "main-b-1700000002"],
+        ),
+        (Some((r"^(?P<n>[0-9]{10})$", "$n")), &[]),
+    ];
+    for (filter, tags) in cases {
+        let said = said(Policy::alphabetical("asc"), *filter, tags);
+        assert!(said.is_empty(), "{filter:?} {tags:?}: {said:?}");
+    }
+}
+
+#[test]
+fn help_for_an_open_filter_passes_some_of_its_tags() {
+    let found = findings(
+        Policy::alphabetical("asc"),
+        Some((r"^RELEASE\.", "")),
+        &["RELEASE.2024-05-05", "RELEASE.2024-06-01-fips"],
+    );
+    assert_eq!(found[0].diagnostic.code, "unanchored-filter");
+    assert_eq!(
+        found[0].diagnostic.help,
+        [r"write `^RELEASE\..*` if whatever follows is meant"]
     );
 }
 

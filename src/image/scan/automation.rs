@@ -59,7 +59,7 @@ pub(super) fn automations<'a>(
     });
     let own = own
         .iter()
-        .filter(|own| own.resource.identity.kind == KIND)
+        .filter(|own| own.resource.identity.is_kind(GROUP, KIND))
         .map(|own| {
             let all = || (0..graph.clusters.len()).collect();
             (
@@ -113,7 +113,9 @@ fn source<'a>(graph: &'a Graph, cluster: usize, automation: &Resource) -> Option
     let resources = graph.clusters[cluster].resources.iter();
     resources.map(|id| graph.resource(*id)).find(|source| {
         let identity = &source.identity;
-        identity.kind == "GitRepository" && identity.name == name && identity.namespace == namespace
+        identity.is_kind("source.toolkit.fluxcd.io", "GitRepository")
+            && identity.name == name
+            && identity.namespace == namespace
     })
 }
 

@@ -3,6 +3,7 @@
 mod automation;
 mod files;
 mod judge;
+mod selector;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -195,6 +196,7 @@ pub fn scan(project: &mut Project, diagnostics: &mut Diagnostics) {
         .into_par_iter()
         .map(|at| policies_of(graph, at, &specs, &own_resources))
         .collect();
+    selector::check(graph, &automations, &policies, diagnostics);
     let mut scanning = Scanning {
         graph,
         policies: &policies,
@@ -286,7 +288,7 @@ fn own_resources(
 }
 
 fn spec_of(resource: &Resource) -> Option<Arc<Spec>> {
-    (resource.identity.kind == spec::KIND)
+    (resource.identity.is_kind(GROUP, spec::KIND))
         .then(|| spec::read(resource)?.ok())
         .flatten()
         .map(Arc::new)
@@ -315,7 +317,7 @@ fn policies_of<'a>(
         .iter()
         .map(|external| external.value.clone());
     for identity in external {
-        if identity.kind == spec::KIND {
+        if identity.is_kind(GROUP, spec::KIND) {
             policies.insert((identity.namespace, identity.name), Policy::default());
         }
     }
@@ -328,7 +330,7 @@ fn policies_of<'a>(
         .chain(generated.map(|id| (graph.resource(id), specs.get(&id), true)))
         .collect();
     for (resource, spec, is_generated) in &resources {
-        if resource.identity.kind != spec::KIND {
+        if !resource.identity.is_kind(GROUP, spec::KIND) {
             continue;
         }
         let repository = spec::repository_of(resource);
