@@ -993,7 +993,7 @@ fn sources_of_events_and_resources_of_receivers() {
                 "ResourceSetInputProvider",
                 Error("only with the Flux Operator"),
             ),
-            ("Deployment", Error("is no value of")),
+            ("Deployment", Error("is not a valid value for")),
         ],
     ));
 }
@@ -1094,6 +1094,39 @@ fn providers_can_reach_their_service() {
         table.push((provider(kind, ""), Warning("needs an `address`")));
     }
     holds(&table);
+}
+
+/// Kubernetes takes names of 253 characters; file systems take file names of 255 bytes.
+#[test]
+fn a_name_of_253_characters_is_a_name() {
+    let name = "a".repeat(253);
+    holds(&[
+        (
+            format!("[sources.git.{name}]\nurl = \"https://github.com/acme/x\""),
+            Silent,
+        ),
+        (
+            format!("[sources.git.{name}a]\nurl = \"https://github.com/acme/x\""),
+            Error("wrong-name"),
+        ),
+    ]);
+}
+
+/// Notations of other tools.
+#[test]
+fn durations_show_what_to_write() {
+    holds(&values(
+        "[kustomizations.t]\npath = \"./apps\"\ninterval = @",
+        &[
+            ("\"5m\"", Silent),
+            ("\"*/5 * * * *\"", Error("write `5m`")),
+            ("\"@daily\"", Error("write `24h`")),
+            ("\"1d\"", Error("write `24h`")),
+            ("\"5 minutes\"", Error("write `5m`")),
+            ("\"300\"", Error("add a unit")),
+            ("300", Error("write a unit: `\"300s\"`")),
+        ],
+    ));
 }
 
 /// Kinds of other groups have the same names.

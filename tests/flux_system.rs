@@ -506,7 +506,7 @@ fn labels_go_to_all_that_installs_flux() {
     );
     scene.write("fluxgen.toml", &operator.replace("sre-team", "SRE team!"));
     let (_, told) = scene.expect(1, &["check"]);
-    assert!(told.contains("`SRE team!` is no label value"), "{told}");
+    assert!(told.contains("`SRE team!` is not a label value"), "{told}");
 }
 
 #[test]

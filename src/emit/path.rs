@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use minijinja::{Captured, Environment, UndefinedBehavior};
+use sha2::{Digest as _, Sha256};
 
 use crate::budget::Budget;
 use crate::diagnostic::Diagnostic;
@@ -76,16 +77,10 @@ impl Paths {
         };
         let Some((environment, span)) = &self.template else {
             let path = default_path(variant.section, identity);
-            return match longest_part(&path) > LONGEST_PART {
-                true => Err(Diagnostic::error(
-                    "layout",
-                    format!("the file of {identity} would have a name of more than {LONGEST_PART} characters"),
-                )
-                .at(variant.span, "")
-                .with_note("file systems take no longer ones")
-                .with_help("shorten the name, or choose a shorter `layout.path`")),
-                false => Ok(path),
-            };
+            return Ok(match longest_part(&path) > LONGEST_PART {
+                true => shortened(&path, identity),
+                false => path,
+            });
         };
         let fault = |message: String, help: String| {
             Diagnostic::error("layout", message)
@@ -173,6 +168,20 @@ pub(super) fn steps(rendered: &Result<Captured<'_>, minijinja::Error>, fuel: u64
         .ok()
         .and_then(|captured| captured.state().fuel_levels());
     levels.map_or(fuel, |(used, _)| used)
+}
+
+/// A path whose file name is cut, and told apart from others by a hash of what it holds.
+fn shortened(path: &str, identity: &Identity) -> String {
+    const KEPT: usize = 200;
+    let start = path.rfind('/').map_or(0, |slash| slash + 1);
+    let stem = path.trim_end_matches(".yaml");
+    let mut end = stem.len().min(start + KEPT);
+    while !stem.is_char_boundary(end) {
+        end -= 1;
+    }
+    let sum = Sha256::digest(format!("{} {identity}", identity.group));
+    let hash: String = sum[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{hash}.yaml", &stem[..end])
 }
 
 /// What went wrong in a template, without the name that the template has here.

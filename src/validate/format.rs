@@ -2,7 +2,7 @@
 //! names, labels.
 
 use super::condition::is_open;
-use super::{Validating, metadata, patch};
+use super::{Validating, meant, metadata, patch};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest::nearest;
 use crate::go::cel;
@@ -33,7 +33,7 @@ pub(super) fn text(
             if let Err(error) = Constraint::parse(text) {
                 let diagnostic = Diagnostic::error(
                     "wrong-value",
-                    format!("`{text}` is no version range: {}", error.fault),
+                    format!("`{text}` is not a version range: {}", error.fault),
                 );
                 validating.push(helped(diagnostic, error.fault.help()), node.span);
             }
@@ -45,7 +45,7 @@ pub(super) fn text(
                 Err(RegexpError::Refused(error)) => {
                     let diagnostic = Diagnostic::error(
                         "wrong-value",
-                        format!("`{text}` is no regular expression of Go: {error}"),
+                        format!("`{text}` is not a regular expression of Go: {error}"),
                     );
                     let help = error.help().map(str::to_owned);
                     validating.push(helped(diagnostic, help), node.span);
@@ -76,7 +76,7 @@ pub(super) fn text(
                 validating.push(
                     Diagnostic::error(
                         "wrong-value",
-                        format!("`{text}` is no JSON pointer: {fault}"),
+                        format!("`{text}` is not a JSON pointer: {fault}"),
                     )
                     .with_note(format!("in `{path}`"))
                     .with_help("write `/spec/replicas`; `~` is `~0` and `/` is `~1` inside a key"),
@@ -90,7 +90,7 @@ pub(super) fn text(
                 validating.push(
                     Diagnostic::error(
                         "wrong-value",
-                        format!("`{text}` is no label selector: {fault}"),
+                        format!("`{text}` is not a label selector: {fault}"),
                     )
                     .with_help("write `app=podinfo,tier!=cache` or `app in (a, b)`"),
                     node.span,
@@ -103,7 +103,7 @@ pub(super) fn text(
                 validating.push(
                     Diagnostic::error(
                         "wrong-value",
-                        format!("`{text}` is no URL: it holds white space"),
+                        format!("`{text}` is not a URL: it has white space"),
                     ),
                     node.span,
                 );
@@ -265,12 +265,18 @@ fn duration(
         let diagnostic = Diagnostic::error(
             "wrong-value",
             format!(
-                "`{text}` is no duration for `{}`: {}",
+                "`{text}` is not a duration for `{}`: {}",
                 validating.name(path),
                 error.fault
             ),
         );
-        validating.push(helped(diagnostic, error.fault.help()), node.span);
+        let meant =
+            meant::duration(text).filter(|meant| Duration::parse_flux(meant, units).is_ok());
+        let help = match meant {
+            Some(meant) => Some(format!("write `{meant}`")),
+            None => error.fault.help(),
+        };
+        validating.push(helped(diagnostic, help), node.span);
     }
 }
 

@@ -135,7 +135,7 @@ pub(crate) fn label_key_fault(key: &str) -> Option<String> {
     };
     if prefix.is_some_and(|prefix| !is_subdomain(prefix)) || !is_qualified(name) {
         return Some(format!(
-            "`{key}` is no label key: letters, digits, `-`, `_` and `.`, 63 characters at the most, after an optional domain and `/`"
+            "`{key}` is not a label key: letters, digits, `-`, `_` and `.`, 63 characters at the most, after an optional domain and `/`"
         ));
     }
     None
@@ -147,7 +147,7 @@ pub(crate) fn label_value_fault(value: &str) -> Option<String> {
         return None;
     }
     Some(format!(
-        "`{value}` is no label value: letters, digits, `-`, `_` and `.`, 63 characters at the most, a letter or digit at both ends"
+        "`{value}` is not a label value: letters, digits, `-`, `_` and `.`, 63 characters at the most, a letter or digit at both ends"
     ))
 }
 

@@ -4,6 +4,7 @@
 
 mod condition;
 mod format;
+mod meant;
 pub(crate) mod metadata;
 mod patch;
 
@@ -14,7 +15,9 @@ use crate::expand::{Expanded, Variant};
 use crate::node::{Node, Table, Value};
 use crate::resolve::Section;
 use crate::resource::{Identity, Resource};
-use crate::schema::{Additional, FluxMinor, Keywords, KindSchema, Registry, SchemaNode, Type};
+use crate::schema::{
+    Additional, FluxMinor, Format, Keywords, KindSchema, Registry, SchemaNode, Type,
+};
 use crate::settings::fields::{list, unknown_key};
 use crate::settings::{Cluster, DEFAULT_NAMESPACE};
 use crate::source::Span;
@@ -208,6 +211,9 @@ impl Validating<'_> {
             Type::Boolean => "a boolean",
         };
         let mut diagnostic = crate::settings::fields::wrong_type(&self.name(path), node, expected);
+        if let (Some(Format::Duration), Value::Integer(number)) = (schema.format, &node.value) {
+            diagnostic.help = vec![format!("write a unit: `\"{number}s\"` or `\"{number}m\"`")];
+        }
         if diagnostic.labels.is_empty() {
             diagnostic = diagnostic.at(self.variant.span, "");
         }
@@ -401,7 +407,7 @@ impl Validating<'_> {
         if let Some(pattern) = pattern.filter(|pattern| !is_told && !pattern.is_match(text)) {
             let diagnostic = Diagnostic::error(
                 "wrong-value",
-                format!("`{text}` is no value of `{}`", self.name(path)),
+                format!("`{text}` is not a valid value for `{}`", self.name(path)),
             )
             .with_note(format!("it must match `{}`", pattern.as_str()))
             .with_note(format!("`{path}`: {}", schema.description));
@@ -430,7 +436,7 @@ impl Validating<'_> {
         }
         let mut diagnostic = Diagnostic::error(
             "wrong-value",
-            format!("`{text}` is no value of `{}`", self.name(path)),
+            format!("`{text}` is not a valid value for `{}`", self.name(path)),
         );
         if let Some(near) = crate::diagnostic::nearest::nearest(text, accepted.iter().copied()) {
             diagnostic = diagnostic.with_help(format!("did you mean `{near}`?"));
@@ -491,7 +497,7 @@ fn example(field: &str, schema: &SchemaNode, minor: FluxMinor) -> String {
         Type::Boolean => "true".to_owned(),
         Type::String => match schema.values_in(minor).next() {
             Some(value) => format!("\"{}\"", value.value),
-            None if schema.format == Some(crate::schema::Format::Duration) => "\"10m\"".to_owned(),
+            None if schema.format == Some(Format::Duration) => "\"10m\"".to_owned(),
             None => "\"…\"".to_owned(),
         },
     };
