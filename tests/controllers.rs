@@ -121,9 +121,9 @@ fn holds(table: &[(String, Expect)]) {
     );
 }
 
-/// Each value put into a template in place of `@`.
+/// Each value put into a template in place of `§`.
 fn values(template: &str, values: &[(&str, Expect)]) -> Vec<(String, Expect)> {
-    let with = |(value, expect): &(&str, Expect)| (template.replace('@', value), *expect);
+    let with = |(value, expect): &(&str, Expect)| (template.replace('§', value), *expect);
     values.iter().map(with).collect()
 }
 
@@ -138,7 +138,7 @@ fn tomls(cases: &[(&str, Expect)]) -> Vec<(String, Expect)> {
 #[test]
 fn images_are_names_without_scheme_tag_and_digest() {
     holds(&values(
-        "[images.t]\nimage = \"@\"\npolicy.semver.range = \"1.x\"",
+        "[images.t]\nimage = \"§\"\npolicy.semver.range = \"1.x\"",
         &[
             ("ghcr.io/acme/app", Silent),
             ("docker.io/library/nginx", Silent),
@@ -192,7 +192,7 @@ fn images_are_names_without_scheme_tag_and_digest() {
 #[test]
 fn oci_urls_are_repositories() {
     holds(&values(
-        "[sources.oci.t]\nurl = \"@\"",
+        "[sources.oci.t]\nurl = \"§\"",
         &[
             ("oci://ghcr.io/acme/app", Silent),
             ("oci://localhost:5000/acme/app", Silent),
@@ -266,9 +266,9 @@ fn oci_urls_are_repositories() {
 fn a_cloud_provider_fits_its_registries() {
     let ecr = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/app";
     for template in [
-        "[sources.oci.t]\nurl = \"oci://@\"\nprovider = \"%\"",
-        "[images.t]\nimage = \"@\"\npolicy.semver.range = \"1.x\"\nprovider = \"%\"",
-        "[sources.helm.t]\ntype = \"oci\"\nurl = \"oci://@\"\nprovider = \"%\"",
+        "[sources.oci.t]\nurl = \"oci://§\"\nprovider = \"%\"",
+        "[images.t]\nimage = \"§\"\npolicy.semver.range = \"1.x\"\nprovider = \"%\"",
+        "[sources.helm.t]\ntype = \"oci\"\nurl = \"oci://§\"\nprovider = \"%\"",
     ] {
         let of = |provider: &str| template.replace('%', provider);
         holds(&values(
@@ -447,6 +447,23 @@ fn git_urls_are_urls() {
     ]));
 }
 
+/// What is committed can be read by all; what is printed, by all who read a log.
+#[test]
+fn passwords_in_urls_are_not_shown() {
+    for toml in [
+        "[sources.git.t]\nurl = \"https://user:hunter2@github.com/acme/x\"",
+        "[sources.git.t]\nurl = \"https://user:hunter2@github.com:acme/x\"",
+        "[sources.git.t]\nurl = \"ftp://user:hunter2@github.com/acme/x\"",
+        "[sources.oci.t]\nurl = \"oci://user:hunter2@ghcr.io/acme/x:1\"",
+        "[sources.helm.t]\nurl = \"oci://user:hunter2@ghcr.io/acme/x\"",
+        "[images.t]\nimage = \"https://user:hunter2@ghcr.io/acme/x:1\"\npolicy.semver.range = \"1.x\"",
+    ] {
+        let (passes, text) = check(toml);
+        let messages = text.replace(toml.lines().nth(1).expect("a line"), "");
+        assert!(!passes && !messages.contains("hunter2"), "{text}");
+    }
+}
+
 /// source-controller helmrepository_controller.go, helmchart_controller.go, internal/helm/chart/builder.go.
 #[test]
 fn helm_repositories_and_their_charts() {
@@ -525,7 +542,7 @@ fn helm_repositories_and_their_charts() {
         ),
     ]));
     holds(&values(
-        "[helmReleases.t]\nchart.spec = { chart = \"c\", sourceRef = { kind = \"HelmRepository\", name = \"hr\" } }\nreleaseName = \"@\"",
+        "[helmReleases.t]\nchart.spec = { chart = \"c\", sourceRef = { kind = \"HelmRepository\", name = \"hr\" } }\nreleaseName = \"§\"",
         &[
             ("podinfo", Silent),
             ("a.b-c1", Silent),
@@ -694,15 +711,12 @@ fn buckets_have_hosts_and_names() {
 #[test]
 fn substitutes_have_names_of_variables() {
     holds(&values(
-        "[kustomizations.t]\npath = \"./apps\"\npostBuild.substitute = { @ = \"x\" }",
+        "[kustomizations.t]\npath = \"./apps\"\npostBuild.substitute = { § = \"x\" }",
         &[
             ("cluster_env", Silent),
             ("_X1", Silent),
             ("a", Silent),
-            (
-                "resource-group",
-                Error("`resource-group` cannot name a variable"),
-            ),
+            ("resource-group", Error("write `resource_group`")),
             ("\"a.b\"", Error("`a.b` cannot name a variable")),
             ("1a", Error("`1a` cannot name a variable")),
             ("\"a b\"", Error("cannot name a variable")),
@@ -715,7 +729,7 @@ fn substitutes_have_names_of_variables() {
 /// kustomize's PatchTransformer.
 #[test]
 fn patches_are_patches() {
-    let template = "[kustomizations.t]\npath = \"./apps\"\npatches = [{ patch = '''@''', target.kind = \"ConfigMap\" }]";
+    let template = "[kustomizations.t]\npath = \"./apps\"\npatches = [{ patch = '''§''', target.kind = \"ConfigMap\" }]";
     holds(&values(
         template,
         &[
@@ -751,7 +765,7 @@ fn patches_are_patches() {
 #[test]
 fn cel_is_parsed_and_its_names_are_known() {
     holds(&values(
-        "[kustomizations.t]\npath = \"./apps\"\nhealthCheckExprs = [{ apiVersion = \"v1\", kind = \"A\", current = '''@''' }]",
+        "[kustomizations.t]\npath = \"./apps\"\nhealthCheckExprs = [{ apiVersion = \"v1\", kind = \"A\", current = '''§''' }]",
         &[
             ("status.ready == true", Silent),
             (
@@ -772,7 +786,7 @@ fn cel_is_parsed_and_its_names_are_known() {
         ],
     ));
     holds(&values(
-        "[kustomizations.t]\npath = \"./apps\"\ndependsOn = [{ name = \"base\", readyExpr = '''@''' }]",
+        "[kustomizations.t]\npath = \"./apps\"\ndependsOn = [{ name = \"base\", readyExpr = '''§''' }]",
         &[
             ("dep.status.observedGeneration >= 0", Silent),
             (
@@ -792,7 +806,7 @@ fn cel_is_parsed_and_its_names_are_known() {
         ],
     ));
     holds(&values(
-        "[receivers.t]\ntype = \"generic\"\nsecretRef.name = \"s\"\nresources = [{ kind = \"GitRepository\", name = \"src\" }]\nresourceFilter = '''@'''",
+        "[receivers.t]\ntype = \"generic\"\nsecretRef.name = \"s\"\nresources = [{ kind = \"GitRepository\", name = \"src\" }]\nresourceFilter = '''§'''",
         &[
             ("res.metadata.annotations['a'] == req.body.name", Silent),
             ("req.tag.split('/').size() > 1", Silent),
@@ -801,7 +815,7 @@ fn cel_is_parsed_and_its_names_are_known() {
         ],
     ));
     holds(&values(
-        "[providers.t]\ntype = \"github\"\naddress = \"https://github.com/acme/x\"\nsecretRef.name = \"s\"\ncommitStatusExpr = '''@'''",
+        "[providers.t]\ntype = \"github\"\naddress = \"https://github.com/acme/x\"\nsecretRef.name = \"s\"\ncommitStatusExpr = '''§'''",
         &[
             (
                 "event.involvedObject.kind + '/' + event.involvedObject.name",
@@ -833,7 +847,7 @@ fn commit_messages_are_templates() {
         ("{{ with .Values }}{{ .anything }}{{ end }}", Silent),
         ("${X}", Silent),
         ("{{ .X", Error("does not end")),
-        ("{{ .AutomationObject }", Error("unexpected")),
+        ("{{ .AutomationObject }", Error("does not end")),
         ("{{ range .Changed.Changes }}", Error("ends too early")),
         ("{{ end }}", Error("without `if`, `range` or `with`")),
         ("{{ uper .Values }}", Error("did you mean `upper`?")),
@@ -857,7 +871,7 @@ fn commit_messages_are_templates() {
 /// k8s.io/apimachinery `LabelSelectorAsSelector`.
 #[test]
 fn policy_selectors_are_selectors() {
-    let template = "[images.a]\nimage = \"ghcr.io/acme/a\"\npolicy.semver.range = \"1.x\"\nlabels = { team = \"a\" }\n[imageUpdates.t]\nsource = \"git.src\"\nupdate.path = \"./clusters\"\ngit.checkout.ref.branch = \"main\"\ngit.commit.author.email = \"b@x.example\"\npolicySelector = { @ }";
+    let template = "[images.a]\nimage = \"ghcr.io/acme/a\"\npolicy.semver.range = \"1.x\"\nlabels = { team = \"a\" }\n[imageUpdates.t]\nsource = \"git.src\"\nupdate.path = \"./clusters\"\ngit.checkout.ref.branch = \"main\"\ngit.commit.author.email = \"b@x.example\"\npolicySelector = { § }";
     holds(&values(
         template,
         &[
@@ -967,7 +981,7 @@ fn intervals_of_policies_go_with_reflected_digests() {
 /// notification-controller internal/server/receiver_handlers.go, and the CRDs that the Flux Operator extends.
 #[test]
 fn sources_of_events_and_resources_of_receivers() {
-    let receiver = "[receivers.t]\ntype = \"generic\"\nsecretRef.name = \"s\"\nresources = [{ kind = \"GitRepository\", @ }]";
+    let receiver = "[receivers.t]\ntype = \"generic\"\nsecretRef.name = \"s\"\nresources = [{ kind = \"GitRepository\", § }]";
     holds(&values(
         receiver,
         &[
@@ -981,7 +995,7 @@ fn sources_of_events_and_resources_of_receivers() {
             ),
         ],
     ));
-    let alert = "[providers.p]\ntype = \"alertmanager\"\naddress = \"https://a.example.com\"\n[alerts.t]\nproviderRef.name = \"p\"\neventSources = [{ kind = \"@\", name = \"*\" }]";
+    let alert = "[providers.p]\ntype = \"alertmanager\"\naddress = \"https://a.example.com\"\n[alerts.t]\nproviderRef.name = \"p\"\neventSources = [{ kind = \"§\", name = \"*\" }]";
     holds(&values(
         alert,
         &[
@@ -1116,7 +1130,7 @@ fn a_name_of_253_characters_is_a_name() {
 #[test]
 fn durations_show_what_to_write() {
     holds(&values(
-        "[kustomizations.t]\npath = \"./apps\"\ninterval = @",
+        "[kustomizations.t]\npath = \"./apps\"\ninterval = §",
         &[
             ("\"5m\"", Silent),
             ("\"*/5 * * * *\"", Error("write `5m`")),

@@ -1,6 +1,9 @@
 //! Holds values to the conditions of their schemas, those of the API server and those of the controllers.
 
+use std::borrow::Cow;
+
 use super::Validating;
+use super::format::has_password;
 use crate::diagnostic::Diagnostic;
 use crate::node::Node;
 use crate::schema::{Condition, Origin, SchemaNode};
@@ -15,7 +18,10 @@ impl Validating<'_> {
             if condition.is_met(node) {
                 continue;
             }
-            let located = locate(node, &condition.at);
+            let located = match condition.at.is_empty() {
+                true => Some(node),
+                false => locate(node, &condition.at),
+            };
             let text = located.and_then(Node::as_str).unwrap_or_default();
             if is_open(text) {
                 continue;
@@ -30,14 +36,16 @@ impl Validating<'_> {
                 (span, value) = (entry.key, key);
             }
             let place = self.name(path);
-            let message = condition.message.replace("{value}", value);
+            let message = condition
+                .message
+                .replace("{value}", &without_password(value));
             let message = match message.starts_with(&format!("`{place}` "))
                 || condition.message.contains("{value}")
             {
                 true => message,
                 false => format!("`{place}`: {message}"),
             };
-            let corrected = condition.corrected(value);
+            let corrected = condition.corrected(value).filter(|_| !has_password(value));
             let diagnostic = finding("refused-combination", condition, message, corrected);
             let span = match path.is_empty() && span == node.span {
                 true => self.variant.span,
@@ -93,10 +101,10 @@ impl Validating<'_> {
                 .pattern
                 .as_ref()
                 .is_none_or(|pattern| pattern.is_match(&corrected));
-        let corrected = is_right.then_some(corrected);
+        let corrected = (is_right && !has_password(text)).then_some(corrected);
         let message = condition
             .message
-            .replace("{value}", text)
+            .replace("{value}", &without_password(text))
             .replace("{field}", &self.name(path));
         self.push(
             finding("wrong-value", condition, message, corrected),
@@ -125,6 +133,18 @@ fn finding(
     match corrected {
         Some(corrected) => diagnostic.with_help(format!("write `{corrected}`")),
         None => diagnostic.with_help(condition.help.as_str()),
+    }
+}
+
+/// A URL as it may be shown.
+fn without_password(url: &str) -> Cow<'_, str> {
+    match (
+        has_password(url),
+        url.split_once("://"),
+        url.rsplit_once('@'),
+    ) {
+        (true, Some((scheme, _)), Some((_, rest))) => Cow::Owned(format!("{scheme}://…@{rest}")),
+        _ => Cow::Borrowed(url),
     }
 }
 

@@ -13,6 +13,9 @@ use crate::go::template;
 use crate::node::{Node, Table};
 use crate::schema::{Format, Pattern, SchemaNode};
 
+const CEL: &str = "see <https://kubernetes.io/docs/reference/using-api/cel/> for the language";
+const TEMPLATES: &str = "see <https://pkg.go.dev/text/template> for the language";
+
 /// Judges a text; `true` where there is nothing left to say about its pattern.
 pub(super) fn text(
     validating: &mut Validating<'_>,
@@ -127,7 +130,8 @@ pub(super) fn text(
                 let diagnostic = Diagnostic::error("wrong-value", message)
                     .with_note(position(text, error.at))
                     .with_note("the controller refuses it");
-                validating.push(helped(diagnostic, error.help), node.span);
+                let help = error.help.unwrap_or_else(|| CEL.to_owned());
+                validating.push(diagnostic.with_help(help), node.span);
             }
             true
         }
@@ -157,7 +161,8 @@ fn go_template(validating: &mut Validating<'_>, node: &Node, text: &str, schema:
             let diagnostic = Diagnostic::error("wrong-value", message)
                 .with_note(position(text, error.at))
                 .with_note("the controller refuses it");
-            validating.push(helped(diagnostic, error.help), node.span);
+            let help = error.help.unwrap_or_else(|| TEMPLATES.to_owned());
+            validating.push(diagnostic.with_help(help), node.span);
             return;
         }
     };
@@ -280,7 +285,7 @@ fn duration(
     }
 }
 
-fn has_password(url: &str) -> bool {
+pub(super) fn has_password(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://") else {
         return false;
     };

@@ -396,14 +396,19 @@ impl Validating<'_> {
             );
             self.push(Diagnostic::error("wrong-value", message), node.span);
         }
-        if self.is_refused_text(node, text, schema, path) {
+        let pattern = keywords.pattern.as_deref();
+        // A password comes first: other messages quote the value.
+        let is_told =
+            schema.format != Some(Format::Url) && self.is_refused_text(node, text, schema, path);
+        if is_told {
             return;
         }
-        let pattern = keywords.pattern.as_deref();
         let is_told = match schema.format {
             Some(format) => format::text(self, format, node, text, schema, path),
             None => false,
         };
+        let is_told = is_told
+            || schema.format == Some(Format::Url) && self.is_refused_text(node, text, schema, path);
         if let Some(pattern) = pattern.filter(|pattern| !is_told && !pattern.is_match(text)) {
             let diagnostic = Diagnostic::error(
                 "wrong-value",

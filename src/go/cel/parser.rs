@@ -125,14 +125,32 @@ impl Parser {
     }
 
     fn unexpected(&self) -> CelError {
-        let message = match self.peek() {
-            None if self.tokens.is_empty() => "the expression is empty".to_owned(),
-            None => "the expression ends too early".to_owned(),
-            Some(Kind::Sign(sign)) => format!("unexpected `{sign}`"),
-            Some(Kind::Name(name)) => format!("unexpected `{name}`"),
-            Some(Kind::Literal(_)) => "unexpected value".to_owned(),
+        let between = "write an operator before it, or remove it";
+        let (message, help) = match self.peek() {
+            None if self.tokens.is_empty() => (
+                "the expression is empty".to_owned(),
+                "write an expression, such as `status.ready == true`",
+            ),
+            None => (
+                "the expression ends too early".to_owned(),
+                "write what belongs after the last word, or remove that",
+            ),
+            Some(Kind::Sign(sign)) => (
+                format!("unexpected `{sign}`"),
+                "write a value before it, or remove it",
+            ),
+            Some(Kind::Name(name)) => {
+                let help = match name.to_lowercase().as_str() {
+                    "and" => "write `&&`",
+                    "or" => "write `||`",
+                    "not" => "write `!`",
+                    _ => between,
+                };
+                (format!("unexpected `{name}`"), help)
+            }
+            Some(Kind::Literal(_)) => ("unexpected value".to_owned(), between),
         };
-        CelError::new(self.position(), message)
+        CelError::new(self.position(), message).with_help(help)
     }
 
     fn expression(&mut self) -> Result<Part, CelError> {
@@ -393,7 +411,8 @@ impl Parser {
                 return Err(CelError::new(
                     self.tokens.get(before).map_or(at, |token| token.at),
                     "`has` takes a field, as in `has(res.status)`",
-                ));
+                )
+                .with_help("name a field of the object"));
             }
             return Ok(Part::of(Type::Bool));
         }
