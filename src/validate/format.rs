@@ -102,20 +102,21 @@ pub(super) fn text(
             false
         }
         Format::Url => {
+            if has_password(text) {
+                validating.push(
+                    Diagnostic::error("secret-in-url", format!("`{path}` holds a password"))
+                        .with_help("remove it and name a Secret in `secretRef`"),
+                    node.span,
+                );
+                return true;
+            }
             if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
                 validating.push(
                     Diagnostic::error(
                         "wrong-value",
                         format!("`{text}` is not a URL: it has white space"),
-                    ),
-                    node.span,
-                );
-                return true;
-            }
-            if has_password(text) {
-                validating.push(
-                    Diagnostic::error("secret-in-url", format!("`{path}` holds a password"))
-                        .with_help("remove it and name a Secret in `secretRef`"),
+                    )
+                    .with_help("remove it; a space is written `%20`"),
                     node.span,
                 );
                 return true;
