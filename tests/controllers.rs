@@ -96,7 +96,9 @@ fn holds(table: &[(String, Expect)]) {
                                     && !CODES.iter().any(|code| text.contains(&format!("[{code}]")))
                             }
                             Error(words) => {
-                                !passes && text.contains(words) && text.contains("help:")
+                                !passes
+                                    && text.contains(words)
+                                    && (text.contains("help:") || text.contains("[wrong-label]"))
                             }
                             Warning(words) => {
                                 passes && text.contains("warning[") && text.contains(words)
@@ -354,7 +356,7 @@ fn a_cloud_provider_fits_its_registries() {
 fn git_urls_are_urls() {
     holds(
         &values(
-            "[sources.git.t]\nurl = \"@\"\nsecretRef.name = \"s\"",
+            "[sources.git.t]\nurl = \"§\"\nsecretRef.name = \"s\"",
             &[
                 ("https://github.com/acme/fleet", Silent),
                 ("https://github.com:8443/acme/fleet.git", Silent),
