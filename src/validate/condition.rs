@@ -56,13 +56,7 @@ impl Validating<'_> {
     }
 
     /// The conditions on a text: reports the first that is broken, and says whether it is an error.
-    pub(super) fn is_refused_text(
-        &mut self,
-        node: &Node,
-        text: &str,
-        schema: &SchemaNode,
-        path: &str,
-    ) -> bool {
+    pub(super) fn is_refused_text(&mut self, node: &Node, text: &str, schema: &SchemaNode) -> bool {
         if schema.conditions.is_empty() || is_open(text) {
             return false;
         }
@@ -104,8 +98,7 @@ impl Validating<'_> {
         let corrected = (is_right && !has_password(text)).then_some(corrected);
         let message = condition
             .message
-            .replace("{value}", &without_password(text))
-            .replace("{field}", &self.name(path));
+            .replace("{value}", &without_password(text));
         self.push(
             finding("wrong-value", condition, message, corrected),
             node.span,

@@ -399,7 +399,7 @@ impl Validating<'_> {
         let pattern = keywords.pattern.as_deref();
         // A password comes first: other messages quote the value.
         let is_told =
-            schema.format != Some(Format::Url) && self.is_refused_text(node, text, schema, path);
+            schema.format != Some(Format::Url) && self.is_refused_text(node, text, schema);
         if is_told {
             return;
         }
@@ -408,7 +408,7 @@ impl Validating<'_> {
             None => false,
         };
         let is_told = is_told
-            || schema.format == Some(Format::Url) && self.is_refused_text(node, text, schema, path);
+            || schema.format == Some(Format::Url) && self.is_refused_text(node, text, schema);
         if let Some(pattern) = pattern.filter(|pattern| !is_told && !pattern.is_match(text)) {
             let diagnostic = Diagnostic::error(
                 "wrong-value",
