@@ -74,7 +74,6 @@ const CODES: &[&str] = &[
     "refused-combination",
     "cannot-work",
     "wrong-label",
-    "duplicate-release",
     "image-selector",
     "missing-component",
     "unknown-key",
@@ -559,73 +558,6 @@ fn helm_repositories_and_their_charts() {
             ("a b", Error("is not a release name")),
         ],
     ));
-}
-
-/// helm-controller: a release is its name in its storage namespace.
-#[test]
-fn two_helm_releases_are_two_releases() {
-    let release = |key: &str, rest: &str| {
-        format!(
-            "[helmReleases.\"{key}\"]\nchart.spec = {{ chart = \"c\", sourceRef = {{ kind = \"HelmRepository\", name = \"hr\", namespace = \"flux-system\" }} }}\n{rest}\n"
-        )
-    };
-    let both =
-        |a: (&str, &str), b: (&str, &str)| format!("{}{}", release(a.0, a.1), release(b.0, b.1));
-    let same = Error("both manage the Helm release");
-    holds(&[
-        (both(("a", ""), ("b", "")), Silent),
-        (
-            both(("a", "releaseName = \"x\""), ("b", "releaseName = \"x\"")),
-            same,
-        ),
-        (both(("a", "releaseName = \"b\""), ("b", "")), same),
-        (
-            both(
-                ("a", "targetNamespace = \"n\""),
-                ("b", "releaseName = \"n-a\""),
-            ),
-            same,
-        ),
-        (
-            both(
-                ("a", ""),
-                ("b", "releaseName = \"a\"\nstorageNamespace = \"other\""),
-            ),
-            Silent,
-        ),
-        (both(("one/a", ""), ("two/a", "")), Silent),
-        (
-            both(
-                ("one/a", "storageNamespace = \"s\""),
-                ("two/a", "storageNamespace = \"s\""),
-            ),
-            same,
-        ),
-        (
-            both(
-                ("a", "releaseName = \"x\"\nsuspend = true"),
-                ("b", "releaseName = \"x\""),
-            ),
-            Silent,
-        ),
-        (
-            both(
-                ("a", "releaseName = \"x\""),
-                (
-                    "b",
-                    "releaseName = \"x\"\nkubeConfig.secretRef.name = \"k\"",
-                ),
-            ),
-            Silent,
-        ),
-        (
-            both(
-                ("a", "releaseName = \"${X}\""),
-                ("b", "releaseName = \"${X}\""),
-            ),
-            Silent,
-        ),
-    ]);
 }
 
 /// source-controller internal/bucket; minio-go `CheckValidBucketName` and `getEndpointURL`.

@@ -3,7 +3,6 @@
 mod cross_namespace;
 mod dangling_reference;
 mod dependency_cycle;
-mod duplicate_release;
 mod missing_component;
 mod not_checked;
 mod path_not_found;
@@ -100,7 +99,6 @@ pub static RULES: &[Rule] = &[
     shared_release::RULE,
     path_not_found::RULE,
     missing_component::RULE,
-    duplicate_release::RULE,
     unknown_alias::RULE,
     unset_variable::RULE,
     unused_external::RULE,
