@@ -310,13 +310,15 @@ fn path_changed(old: &Entry, new: &Entry) -> Option<Finding> {
     Some(finding)
 }
 
-/// What of a FluxInstance decides which controllers run, and how.
-const OF_INSTANCE: [&str; 5] = [
-    "cluster",
-    "commonMetadata",
-    "components",
-    "distribution",
-    "kustomize",
+/// What of a FluxInstance decides which controllers run, and how. Its version has a finding of its own.
+const OF_INSTANCE: [&[&str]; 7] = [
+    &["spec", "cluster"],
+    &["spec", "commonMetadata"],
+    &["spec", "components"],
+    &["spec", "distribution", "artifact"],
+    &["spec", "distribution", "imagePullSecret"],
+    &["spec", "distribution", "registry"],
+    &["spec", "kustomize"],
 ];
 
 /// Controllers that run with something else than before.
@@ -341,7 +343,7 @@ fn controllers(old: &Entry, new: &Entry) -> Option<Finding> {
             format!("`{name}` changes what is installed of Flux")
         }
         ("fluxcd.controlplane.io", "FluxInstance") => {
-            let differs = |key: &&&str| match [old, new].map(|it| it.get(&["spec", key])) {
+            let differs = |path: &&&[&str]| match [old, new].map(|it| it.get(path)) {
                 [None, None] => false,
                 [Some(old), Some(new)] => !old.value.same(&new.value),
                 [_, _] => true,
@@ -349,7 +351,7 @@ fn controllers(old: &Entry, new: &Entry) -> Option<Finding> {
             let keys: Vec<String> = OF_INSTANCE
                 .iter()
                 .filter(differs)
-                .map(|key| format!("`spec.{key}`"))
+                .map(|path| format!("`{}`", path.join(".")))
                 .collect();
             if keys.is_empty() {
                 return None;
