@@ -13,7 +13,7 @@ use crate::expand::Variant;
 use crate::node::{Node, Value};
 use crate::resource::{Identity, Resource};
 use crate::schema::{Reference as SchemaReference, Registry, SchemaNode, Shorthand, Target};
-use crate::settings::Settings;
+use crate::settings::{Cluster, Settings};
 use crate::source::Span;
 use crate::validate::{Validated, schema_of};
 
@@ -135,7 +135,7 @@ pub fn link(validated: Validated, foreign: &Foreign, diagnostics: &mut Diagnosti
             let foreign = foreign.get(name).map_or(&[][..], Vec::as_slice);
             let linking = Linking {
                 settings: &expanded.settings,
-                folder: &expanded.settings.clusters[at].folder,
+                cluster: &expanded.settings.clusters[at],
                 variants: &expanded.variants,
                 references: &references,
                 made: &made,
@@ -182,7 +182,7 @@ impl Graph {
 
 struct Linking<'a> {
     settings: &'a Settings,
-    folder: &'a str,
+    cluster: &'a Cluster,
     variants: &'a [Variant],
     references: &'a [Vec<Vec<Reference>>],
     made: &'a [Vec<Identity>],
@@ -209,7 +209,8 @@ impl Linking<'_> {
                 }
             }
         }
-        let repo = repository(self.settings);
+        let repo = repository(self.settings, self.cluster);
+        let externals: Vec<Identity> = self.settings.externals_in(self.cluster).collect();
         // Below a kustomize file it may be a patch, or not be applied at all.
         for foreign in self.foreign.iter().filter(|one| one.is_applied) {
             if let Some(own) = by_identity.get(&foreign.identity) {
@@ -217,7 +218,8 @@ impl Linking<'_> {
                 let path = Paths::new(self.settings).and_then(|paths| {
                     paths.of(&self.variants[variant as usize], resource as usize)
                 });
-                if path.is_ok_and(|path| foreign.path == format!("{}/{path}", self.folder)) {
+                if path.is_ok_and(|path| foreign.path == format!("{}/{path}", self.cluster.folder))
+                {
                     // It is in the way, which is told where files are compared: it may be taken over.
                     continue;
                 }
@@ -248,12 +250,7 @@ impl Linking<'_> {
             }
         }
         let mut outside: Vec<&Identity> = self.foreign.iter().map(|one| &one.identity).collect();
-        outside.extend(
-            self.settings
-                .external
-                .iter()
-                .map(|external| &external.value),
-        );
+        outside.extend(&externals);
         for &variant in variants {
             outside.extend(&self.made[variant as usize]);
         }
@@ -339,7 +336,8 @@ fn index(at: usize) -> u32 {
 }
 
 /// What the root of every cluster has: the repository and the Kustomization that syncs it.
-fn repository(settings: &Settings) -> [Identity; 2] {
+fn repository(settings: &Settings, cluster: &Cluster) -> [Identity; 2] {
+    let (namespace, name) = settings.repo.in_namespace(&cluster.flux.namespace);
     [
         ("source.toolkit.fluxcd.io", "GitRepository"),
         ("kustomize.toolkit.fluxcd.io", "Kustomization"),
@@ -347,8 +345,8 @@ fn repository(settings: &Settings) -> [Identity; 2] {
     .map(|(group, kind)| Identity {
         group: group.to_owned(),
         kind: kind.to_owned(),
-        namespace: settings.repo.namespace.clone(),
-        name: settings.repo.name.clone(),
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
     })
 }
 

@@ -13,7 +13,6 @@ use crate::node::{Node, Table};
 use crate::resolve::merge::is_unset;
 use crate::resolve::{Layer, Origin, Resolved};
 use crate::resource::{Identity, Resource};
-use crate::settings::DEFAULT_NAMESPACE;
 use crate::source::Span;
 use crate::validate::schema_of;
 
@@ -135,8 +134,8 @@ fn find<'a>(
             .strip_prefix(section)
             .and_then(|rest| rest.strip_prefix('.'));
         if let Some(first) = variant.resources.first() {
-            let short = short(&first.identity);
-            if key.is_some_and(|key| names_it(key, &first.identity)) {
+            let short = short(&first.identity, variant);
+            if key.is_some_and(|key| names_it(key, &first.identity, variant)) {
                 let all = variant.resources.iter();
                 return Ok((variant, all.map(AsRef::as_ref).collect()));
             }
@@ -147,28 +146,29 @@ fn find<'a>(
             let name = asked
                 .strip_prefix(identity.kind.as_str())
                 .and_then(|rest| rest.strip_prefix('/'));
-            if name.is_some_and(|name| names_it(name, identity)) {
+            if name.is_some_and(|name| names_it(name, identity, variant)) {
                 return Ok((variant, vec![resource]));
             }
-            names.push(format!("{}/{}", identity.kind, short(identity)));
+            names.push(format!("{}/{}", identity.kind, short(identity, variant)));
         }
     }
     Err(nearest(asked, names.iter().map(String::as_str)).map(str::to_owned))
 }
 
-fn names_it(key: &str, identity: &Identity) -> bool {
+fn names_it(key: &str, identity: &Identity, variant: &Variant) -> bool {
     match key.trim_matches('"').split_once('/') {
         Some((namespace, name)) => (namespace, name) == (&identity.namespace, &identity.name),
         None => {
             key.trim_matches('"') == identity.name
-                && ["", DEFAULT_NAMESPACE].contains(&identity.namespace.as_str())
+                && ["", &variant.flux_namespace].contains(&identity.namespace.as_str())
         }
     }
 }
 
-fn short(identity: &Identity) -> String {
+fn short(identity: &Identity, variant: &Variant) -> String {
     match identity.namespace.as_str() {
-        "" | DEFAULT_NAMESPACE => identity.name.clone(),
+        "" => identity.name.clone(),
+        namespace if namespace == variant.flux_namespace => identity.name.clone(),
         namespace => format!("{namespace}/{}", identity.name),
     }
 }
@@ -382,7 +382,7 @@ impl Asking<'_> {
             Origin::Defaults => "defaults".to_owned(),
             Origin::SectionDefaults => format!("defaults.{section}"),
             Origin::Resource => match self.variant.resources.first() {
-                Some(resource) => format!("{section}.{}", short(&resource.identity)),
+                Some(resource) => format!("{section}.{}", short(&resource.identity, self.variant)),
                 None => section.to_owned(),
             },
             Origin::Group(at) => format!("groups.{}", settings.groups[at].name.value),

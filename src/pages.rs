@@ -35,11 +35,14 @@ const fn of_stage(code: &'static str, summary: &'static str, text: &'static str)
 static STAGES: &[Page] = &[
     of_stage(
         "adopting-loses",
-        "a file to be taken over says what the TOML file does not",
+        "adopting a file would lose or change what it says",
         "\
-The `kustomization.yaml` of a folder that `flux bootstrap` made may hold patches of the controllers.
-`fluxgen build --adopt` writes the file anew, from `flux.patches`: what only the file says would be
-gone, and the controllers would change with it. Copy the patches to `flux.patches` first.",
+`fluxgen build --adopt` replaces a file of your own by the generated one. What only your file says would be lost, and
+Flux would change or prune it in the cluster; so it is refused, with each field and, where there is one, the key of the
+TOML file for it. Of the files that `flux bootstrap` made, `gotk-sync.yaml` is what `[repo]` and `flux.sync` say (the
+root Kustomization's `interval` is `flux.sync.rootInterval`; `decryption`, `postBuild`, `timeout` and others have their
+own names), `gotk-components.yaml` is `flux.version` and the options beside it, and patches of `kustomization.yaml`
+are `flux.patches`. Say the same in the TOML file, or remove from your file what you do not want any longer.",
     ),
     of_stage(
         "api-version-removed",

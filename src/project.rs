@@ -34,7 +34,7 @@ use crate::settings::fields::list;
 use crate::settings::folder::{CLUSTERS, ClusterFolder, above};
 use crate::source::Sources;
 use crate::templates;
-use crate::tree::{self, Documents, Existing, Makers, Plan};
+use crate::tree::{self, Adopting, Documents, Existing, Makers, Plan};
 pub(crate) use look::Asker;
 
 /// The name the TOML file is found by.
@@ -112,7 +112,7 @@ impl Project {
             tree,
             &self.existing,
             &makers,
-            adopted,
+            Adopting::Checked(adopted),
             diagnostics,
         ))
     }

@@ -36,6 +36,11 @@ impl fmt::Display for Identity {
     }
 }
 
+/// The API group in an `apiVersion`; empty for the core group.
+pub(crate) fn group_of(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
 impl Identity {
     /// Whether it is of this kind: group and name, for other groups have kinds of the same names.
     pub fn is_kind(&self, group: &str, kind: &str) -> bool {
@@ -46,9 +51,8 @@ impl Identity {
     pub fn of(node: &Node) -> Option<Self> {
         let text = |path: &[&str]| node.at(path).and_then(Node::as_str).map(str::to_owned);
         let api_version = node.get("apiVersion")?.as_str()?;
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
         Some(Self {
-            group: group.to_owned(),
+            group: group_of(api_version).to_owned(),
             kind: text(&["kind"])?,
             namespace: text(&["metadata", "namespace"]).unwrap_or_default(),
             name: text(&["metadata", "name"])?,

@@ -2,6 +2,7 @@
 //!
 //! Only files with our header are replaced or removed. How a file gets onto the disk is `files::writer`'s.
 
+mod adoption;
 mod conflict;
 mod maker;
 
@@ -23,6 +24,7 @@ use crate::node::Node;
 use crate::resource::{Identity, Resource};
 use crate::source::Sources;
 
+use adoption::{Generated, Loss};
 pub(crate) use maker::Makers;
 
 /// The largest file of a user's own that is read for its resources, in bytes.
@@ -323,19 +325,28 @@ pub(crate) fn is_left_over(
         && !cluster.left_alone.iter().any(|left| **left == *path)
 }
 
-/// Compares a tree with what stands on disk; `adopted` are files that may be taken over, and
-/// folders of such files.
+/// The user's own files that a build may replace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Adopting<'a> {
+    /// These, and those in these folders, as far as nothing that they say is lost.
+    Checked(&'a [Utf8PathBuf]),
+    /// All: it was decided before.
+    Decided,
+}
+
+/// Compares a tree with what is on disk.
 pub(crate) fn plan(
     tree: &Tree,
     existing: &BTreeMap<String, Existing>,
     makers: &Makers,
-    adopted: &[Utf8PathBuf],
+    adopting: Adopting<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Plan {
     let nothing = Existing::default();
     let mut plan = Plan::default();
     for cluster in &tree.clusters {
         let mut no_folders = BTreeSet::new();
+        let mut generated = Generated::new(cluster);
         let standing = existing.get(&cluster.name).unwrap_or(&nothing);
         let mut own = ClusterPlan {
             name: cluster.name.clone(),
@@ -376,15 +387,21 @@ pub(crate) fn plan(
                 Some(File::Ours(_) | File::Temporary) => {
                     own.write.push((path.clone(), text.clone()))
                 }
-                Some(File::Foreign(_)) if adopted.iter().any(|path| full.starts_with(path)) => {
-                    own.write.push((path.clone(), text.clone()));
+                Some(File::Foreign(bytes)) => {
+                    let mut losses =
+                        || generated.losses(bytes.as_deref().unwrap_or_default(), text);
+                    let found = match adopting {
+                        Adopting::Decided => None,
+                        Adopting::Checked(paths) if paths.iter().any(|it| full.starts_with(it)) => {
+                            lossy(&cluster.name, &full, losses())
+                        }
+                        Adopting::Checked(_) => Some(not_adopted(&cluster.name, &full, losses())),
+                    };
+                    match found {
+                        Some(found) => diagnostics.push(found),
+                        None => own.write.push((path.clone(), text.clone())),
+                    }
                 }
-                Some(File::Foreign(_)) => diagnostics.push(
-                    in_the_way(&cluster.name, &full, "a file of your own is in the way of")
-                        .with_help(format!(
-                            "move it, or take it over with `fluxgen build --adopt {full}`"
-                        )),
-                ),
                 Some(File::Link) => diagnostics.push(
                     in_the_way(&cluster.name, &full, "a symbolic link is in the way of")
                         .with_note("fluxgen follows no link out of the tree")
@@ -438,6 +455,48 @@ impl Turn {
         Folder::open(root)?.sweep()?;
         Ok(Self { _folder: folder })
     }
+}
+
+/// The fields that are named of one file; the others are counted.
+const NAMED_LOSSES: usize = 12;
+
+/// `adopting-loses`, if adopting a file would lose something of it.
+fn lossy(cluster: &str, path: &Utf8Path, losses: Result<Vec<Loss>, ()>) -> Option<Diagnostic> {
+    let Ok(losses) = losses else {
+        let message = format!("`{path}` cannot be read, and what it says may be lost");
+        let diagnostic = Diagnostic::error("adopting-loses", message).in_cluster(cluster);
+        return Some(diagnostic.with_help("correct its YAML, or remove the file"));
+    };
+    if losses.is_empty() {
+        return None;
+    }
+    let message = format!("adopting `{path}` would lose or change what it says");
+    let mut diagnostic = Diagnostic::error("adopting-loses", message).in_cluster(cluster);
+    for loss in losses.iter().take(NAMED_LOSSES) {
+        diagnostic = diagnostic.with_note(match &loss.help {
+            Some(help) => format!("{}: {help}", loss.field),
+            None => loss.field.clone(),
+        });
+    }
+    if losses.len() > NAMED_LOSSES {
+        diagnostic = diagnostic.with_note(format!("and {} more", losses.len() - NAMED_LOSSES));
+    }
+    Some(
+        diagnostic.with_help(
+            "say the same in the TOML file, or remove from the file what you do not want",
+        ),
+    )
+}
+
+/// `file-in-the-way`, with what adopting the file would lose.
+fn not_adopted(cluster: &str, path: &Utf8Path, losses: Result<Vec<Loss>, ()>) -> Diagnostic {
+    let mut diagnostic = in_the_way(cluster, path, "a file of your own is in the way of");
+    for loss in losses.iter().flatten().take(NAMED_LOSSES) {
+        diagnostic = diagnostic.with_note(format!("the TOML file does not say `{}`", loss.field));
+    }
+    diagnostic.with_help(format!(
+        "move it, or adopt it with `fluxgen build --adopt {path}`"
+    ))
 }
 
 fn in_the_way(cluster: &str, path: &Utf8Path, what: &str) -> Diagnostic {

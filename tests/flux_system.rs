@@ -324,7 +324,6 @@ fn what_flux_cannot_be_told_is_refused_at_its_place() {
             "namespace = \"Flux\"",
             "namespace `Flux` is not a DNS label",
         ),
-        ("namespace = \"flux\"", "set `repo.name = \"flux/flux\"`"),
         (
             "clusterDomain = \"cluster.local.\"",
             "cluster domain `cluster.local.` is not a DNS name",
@@ -527,12 +526,21 @@ fn files_of_flux_bootstrap_are_taken_over_only_when_asked_for() {
         "{err}"
     );
     assert!(
-        err.contains(
-            "`patches` of `clusters/staging/flux-system/kustomization.yaml` is not in the TOML file"
-        ),
+        err.contains("the TOML file does not say `patches`"),
         "{err}"
     );
     assert_eq!(scene.read(&format!("{FOLDER}/gotk-sync.yaml")), theirs);
+    let (_, err) = scene.expect(1, &["build", "--adopt", FOLDER]);
+    assert!(
+        err.contains("patches: copy them to `flux.patches`"),
+        "{err}"
+    );
+    assert_eq!(scene.read(&format!("{FOLDER}/gotk-sync.yaml")), theirs);
+    let kustomization = scene.read(&format!("{FOLDER}/kustomization.yaml"));
+    scene.write(
+        &format!("{FOLDER}/kustomization.yaml"),
+        &kustomization.replace("patches:\n- path: p.yaml\n", ""),
+    );
     scene.expect(0, &["build", "--adopt", FOLDER]);
     assert!(
         scene
@@ -684,7 +692,7 @@ fn a_layout_that_meets_fluxs_own_files_is_refused() {
         (
             own.as_str(),
             "gitops",
-            "`gitops/gotk-sync.yaml` is Flux's own file",
+            "`gitops/gotk-sync.yaml` is inside `gitops`",
         ),
     ];
     for (toml, folder, expected) in cases {

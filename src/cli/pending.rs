@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8PathBuf;
-
 use super::unreadable;
 use crate::commit::{Changes, Committer};
 use crate::diagnostic::Diagnostics;
@@ -12,7 +10,7 @@ use crate::files::Snapshot;
 use crate::install::Releases;
 use crate::project::{LARGEST_INCLUDE, Project};
 use crate::repository::{Repository, RepositoryError};
-use crate::tree::{self, Makers};
+use crate::tree::{self, Adopting, Makers};
 
 /// What is generated and not in HEAD.
 pub(super) struct Pending {
@@ -39,10 +37,8 @@ impl Pending {
         }
         // What may be taken over was decided for the disk.
         let mut found = Diagnostics::default();
-        let folders = tree.clusters.iter();
-        let all: Vec<Utf8PathBuf> = folders.map(|it| it.folder.as_str().into()).collect();
         let makers = Makers::of(&project.config, &existing, &project.snapshot);
-        let plan = tree::plan(tree, &existing, &makers, &all, &mut found);
+        let plan = tree::plan(tree, &existing, &makers, Adopting::Decided, &mut found);
         if let Some(first) = found.into_sorted().into_iter().next() {
             anyhow::bail!(
                 "in HEAD, {}\n  help: commit its removal first",

@@ -13,7 +13,7 @@ use crate::expand::include::normalize;
 use crate::files::path::is_git;
 use crate::resolve::Section;
 use crate::resource::Identity;
-use crate::settings::{DEFAULT_NAMESPACE, Settings};
+use crate::settings::Settings;
 use crate::source::Span;
 
 /// The folder that holds Flux itself; nothing else may be written there.
@@ -76,7 +76,7 @@ impl Paths {
             return Ok(String::new());
         };
         let Some((environment, span)) = &self.template else {
-            let path = default_path(variant.section, identity);
+            let path = default_path(variant, identity);
             return Ok(match longest_part(&path) > LONGEST_PART {
                 true => shortened(&path, identity),
                 false => path,
@@ -143,9 +143,10 @@ impl Paths {
                     .to_owned(),
             ));
         }
-        if normal.split('/').next() == Some(FLUX_SYSTEM) {
+        let first = normal.split('/').next().unwrap_or_default();
+        if first == FLUX_SYSTEM || first == variant.flux_namespace {
             return Err(fault(
-                format!("`{path}` is inside `{FLUX_SYSTEM}`, which holds Flux itself"),
+                format!("`{path}` is inside `{first}`, which holds Flux itself"),
                 "Flux applies of that folder only what its kustomization.yaml names: begin with another, as in `{{ section }}/{{ namespace }}-{{ name }}.yaml`"
                     .to_owned(),
             ));
@@ -191,8 +192,8 @@ pub(super) fn reason(error: &minijinja::Error) -> String {
         .map_or_else(|| error.kind().to_string(), str::to_owned)
 }
 
-fn default_path(section: Section, identity: &Identity) -> String {
-    let path = default_place(section, identity);
+fn default_path(variant: &Variant, identity: &Identity) -> String {
+    let path = default_place(variant.section, &variant.flux_namespace, identity);
     match path.strip_suffix("/kustomization.yaml") {
         // Flux would build the folder by it. No name of Kubernetes has an underscore.
         Some(folder) => format!("{folder}/kustomization_.yaml"),
@@ -200,7 +201,7 @@ fn default_path(section: Section, identity: &Identity) -> String {
     }
 }
 
-fn default_place(section: Section, identity: &Identity) -> String {
+fn default_place(section: Section, flux_namespace: &str, identity: &Identity) -> String {
     let Identity {
         kind,
         namespace,
@@ -222,7 +223,8 @@ fn default_place(section: Section, identity: &Identity) -> String {
     let kind = safe(&kind.to_lowercase());
     let name = safe(name);
     let full = match namespace.as_str() {
-        DEFAULT_NAMESPACE | "" => name.clone(),
+        "" => name.clone(),
+        namespace if namespace == flux_namespace => name.clone(),
         namespace => format!("{}-{name}", safe(namespace)),
     };
     match section.as_str() {

@@ -24,7 +24,7 @@ use crate::resolve::merge::{is_unset, merge, merge_keeping_unset, without_unset}
 use crate::resolve::{Draft, Layer, OWN_KEYS, Origin, Override, Resolved, Section, clusters};
 use crate::resource::{Identity, Resource};
 use crate::schema::{FluxMinor, KindSchema, Registry, SchemaNode};
-use crate::settings::{Cluster, DEFAULT_NAMESPACE, Settings};
+use crate::settings::{Cluster, Settings};
 use crate::source::{FileId, Span, Spanned};
 
 use expression::{Context, Expressions, Fault, has_expression};
@@ -66,6 +66,8 @@ pub struct Variant {
     pub input: Option<Span>,
     /// The first cluster that has it, for messages.
     pub cluster: usize,
+    /// Where Flux is in all of its clusters: the namespace that its key need not write.
+    pub flux_namespace: String,
 }
 
 /// Makes every cluster's resources; goes on after every error.
@@ -146,9 +148,10 @@ struct OfDraft {
     found: Diagnostics,
 }
 
-/// What groups and clusters lay over resources, looked up by resource.
+/// What groups and clusters lay over resources, looked up by section and name: without a namespace an override is
+/// for the default one of each cluster.
 struct Overrides {
-    by_name: HashMap<(Section, String, String), OfResource>,
+    by_name: HashMap<(Section, String), OfResource>,
     /// The dotted variables that the overrides of a section use, for resources whose names are not known beforehand.
     uses: HashMap<Section, Vec<String>>,
 }
@@ -169,9 +172,8 @@ impl Overrides {
             uses: HashMap::new(),
         };
         for (at, over) in overrides.iter().enumerate() {
-            let (namespace, name) = split_key(&over.key.value);
-            let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned();
-            let key = (over.section, namespace, name.to_owned());
+            let (_, name) = split_key(&over.key.value);
+            let key = (over.section, name.to_owned());
             let of = found.by_name.entry(key).or_default();
             of.all.push(at);
             let same = of.by_origin.entry(over.layer.origin).or_default();
@@ -228,10 +230,11 @@ pub fn layers_of(resolved: &Resolved, variant: &Variant, cluster: usize) -> Opti
             continue;
         }
         let prepared = expanding.prepare(draft, &context);
-        let (namespace, name) = match &prepared.key {
+        let key = match &prepared.key {
             Some(key) => key.clone(),
             None => expanding.key(draft, &context)?,
         };
+        let (namespace, name) = expanding.whole_key(key, cluster);
         // The resources of a set have one place and many names.
         let is_meant = draft.inputs.is_none()
             || variant.resources.iter().any(|resource| {
@@ -248,8 +251,10 @@ pub fn layers_of(resolved: &Resolved, variant: &Variant, cluster: usize) -> Opti
 
 /// What all clusters with one variant have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct VariantKey {
+struct VariantKey<'a> {
     minor: FluxMinor,
+    /// Where Flux is: the default namespace.
+    flux_namespace: &'a str,
     overrides: Vec<usize>,
     /// Of the values of the variables that the draft uses.
     values: Fingerprint,
@@ -270,12 +275,15 @@ const RESOURCE: u64 = 2_500;
 
 /// What is known of a draft before any cluster is looked at.
 struct Prepared {
-    /// Namespace and name, where no expression decides them.
-    key: Option<(String, String)>,
+    /// The namespace that is written and the name, where no expression decides them.
+    key: Option<Key>,
     /// The dotted variables that its expressions use, less those that are the same everywhere.
     uses: Vec<String>,
     kinds: Vec<&'static KindSchema>,
 }
+
+/// A namespace, if one is written, and a name.
+type Key = (Option<String>, String);
 
 struct Expanding<'a, 'd> {
     resolved: &'a Resolved,
@@ -316,7 +324,7 @@ impl<'a, 'd> Expanding<'a, 'd> {
     fn draft(mut self, draft: &Draft, contexts: &[Context]) -> OfDraft {
         let mut of = OfDraft::default();
         let clusters = &self.resolved.settings.clusters;
-        let mut known: HashMap<VariantKey, Made> = HashMap::new();
+        let mut known: HashMap<VariantKey<'a>, Made> = HashMap::new();
         let mut prepared = None;
         for &cluster in draft.clusters.iter() {
             let Some(context) = contexts.get(cluster) else {
@@ -364,6 +372,7 @@ impl<'a, 'd> Expanding<'a, 'd> {
         let mut variables = Variables::of(
             Place {
                 folder: &cluster.folder,
+                flux_namespace: &cluster.flux.namespace,
                 name: &cluster.name,
                 context: cluster.context.as_ref(),
                 groups: cluster
@@ -412,18 +421,14 @@ impl<'a, 'd> Expanding<'a, 'd> {
                 false => self.evaluate_key(draft, context).ok(),
             }
         } else {
-            let (namespace, name) = split_key(&draft.key.value);
-            Some((
-                namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned(),
-                name.to_owned(),
-            ))
+            Some(owned_key(&draft.key.value))
         };
         for layer in &draft.layers {
             self.expressions.uses_of_table(&layer.table, &mut uses);
         }
         match &key {
-            Some((namespace, name)) => {
-                let key = (draft.section, namespace.clone(), name.clone());
+            Some((_, name)) => {
+                let key = (draft.section, name.clone());
                 for at in self
                     .overrides
                     .by_name
@@ -454,24 +459,24 @@ impl<'a, 'd> Expanding<'a, 'd> {
     }
 
     /// Namespace and name of a draft whose key has expressions.
-    fn evaluate_key(
-        &mut self,
-        draft: &Draft,
-        context: &Context,
-    ) -> Result<(String, String), Fault> {
+    fn evaluate_key(&mut self, draft: &Draft, context: &Context) -> Result<Key, Fault> {
         let mut context = context.clone();
         if let Some(inputs) = &draft.inputs {
             context.set("inputs", inputs.as_ref().clone());
         }
         let key = &draft.key;
         let text = self.expressions.text(&key.value, key.span, &context)?;
-        let (namespace, name) = split_key(&text);
-        let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
-        Ok((namespace.to_owned(), name.to_owned()))
+        Ok(owned_key(&text))
+    }
+
+    /// Namespace and name in a cluster.
+    fn whole_key(&self, (namespace, name): Key, cluster: usize) -> (String, String) {
+        let default = &self.resolved.settings.clusters[cluster].flux.namespace;
+        (namespace.unwrap_or_else(|| default.clone()), name)
     }
 
     /// The same, with its fault told.
-    fn key(&mut self, draft: &Draft, context: &Context) -> Option<(String, String)> {
+    fn key(&mut self, draft: &Draft, context: &Context) -> Option<Key> {
         match self.evaluate_key(draft, context) {
             Ok(key) => Some(key),
             Err(fault) => {
@@ -498,12 +503,15 @@ impl<'a, 'd> Expanding<'a, 'd> {
         if self.overrides.by_name.is_empty() {
             return Vec::new();
         }
-        let key = (section, namespace.to_owned(), name.to_owned());
-        let Some(candidates) = self.overrides.by_name.get(&key) else {
+        let Some(candidates) = self.overrides.by_name.get(&(section, name.to_owned())) else {
             return Vec::new();
         };
-        let groups = &self.resolved.settings.clusters[cluster].groups;
-        let mut found = candidates.in_cluster(cluster, groups);
+        let own = &self.resolved.settings.clusters[cluster];
+        let mut found = candidates.in_cluster(cluster, &own.groups);
+        found.retain(|at| {
+            let written = split_key(&self.resolved.overrides[*at].key.value).0;
+            written.unwrap_or(&own.flux.namespace) == namespace
+        });
         found.sort_by_key(|at| self.resolved.overrides[*at].layer.origin);
         found
     }
@@ -514,21 +522,23 @@ impl<'a, 'd> Expanding<'a, 'd> {
         prepared: &Prepared,
         cluster: usize,
         context: &Context,
-        known: &mut HashMap<VariantKey, Made>,
+        known: &mut HashMap<VariantKey<'a>, Made>,
     ) -> Made {
         let key = match &prepared.key {
             Some(key) => Some(key.clone()),
             None => self.key(draft, context),
         };
-        let Some((namespace, name)) = key else {
+        let Some(key) = key else {
             return Made::Broken(None);
         };
+        let (namespace, name) = self.whole_key(key, cluster);
         let overrides = self.overrides_for(draft.section, &namespace, &name, cluster);
         let used = prepared.uses.iter().map(|path| context.get(path));
         let values = self.fingerprints.of_all(used);
         self.used_overrides.extend(&overrides);
         let key = VariantKey {
             minor: self.resolved.settings.clusters[cluster].flux.minor,
+            flux_namespace: &self.resolved.settings.clusters[cluster].flux.namespace,
             overrides,
             values,
         };
@@ -769,7 +779,8 @@ impl<'a, 'd> Expanding<'a, 'd> {
             tests = split.tests;
         } else if draft.section == Section::MANIFESTS {
             let mut filling = Filling {
-                repo: &settings.repo,
+                repository: settings.repo.in_namespace(&pinned.flux.namespace),
+                default_namespace: &pinned.flux.namespace,
                 namespace,
                 diagnostics: self.diagnostics,
             };
@@ -798,7 +809,8 @@ impl<'a, 'd> Expanding<'a, 'd> {
                 name,
             };
             let mut filling = Filling {
-                repo: &settings.repo,
+                repository: settings.repo.in_namespace(&pinned.flux.namespace),
+                default_namespace: &pinned.flux.namespace,
                 namespace: &namespace,
                 diagnostics: self.diagnostics,
             };
@@ -848,6 +860,7 @@ impl<'a, 'd> Expanding<'a, 'd> {
             acknowledge,
             input: draft.inputs.as_ref().map(|inputs| inputs.span),
             cluster,
+            flux_namespace: pinned.flux.namespace.clone(),
         })
     }
 
@@ -952,10 +965,17 @@ impl<'a, 'd> Expanding<'a, 'd> {
     }
 }
 
+fn owned_key(key: &str) -> Key {
+    let (namespace, name) = split_key(key);
+    (namespace.map(str::to_owned), name.to_owned())
+}
+
 /// Whether a variable may have another value in another cluster.
 fn varies(path: &str) -> bool {
     let root = path.split('.').next().unwrap_or(path);
+    // The repository's GitRepository is in the namespace of Flux.
     ["cluster", "vars", "flux"].contains(&root)
+        || ["repo", "repo.name", "repo.namespace"].contains(&path)
 }
 
 /// `flux-version`: the kind is missing in the pinned version.

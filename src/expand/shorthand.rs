@@ -6,44 +6,18 @@ use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::node::{Entry, Marked, Node, Table, Value};
 use crate::resolve::merge::merge;
-use crate::resource::Resource;
-use crate::schema::{Registry, SchemaNode, Shorthand};
+use crate::resource::{Resource, group_of};
+use crate::schema::{Registry, SchemaNode, Scope, Shorthand};
 use crate::settings::fields::{unknown_key, wrong_type};
-use crate::settings::{DEFAULT_NAMESPACE, Repo};
 use crate::source::Span;
 use crate::yaml;
 
-/// Kubernetes' own kinds that live in no namespace; for others the key `"/name"` says so.
-///
-/// Source: <https://kubernetes.io/docs/reference/kubernetes-api/>
-const CLUSTER_SCOPED: &[&str] = &[
-    "APIService",
-    "CSIDriver",
-    "CertificateSigningRequest",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "CustomResourceDefinition",
-    "FlowSchema",
-    "IngressClass",
-    "MutatingAdmissionPolicy",
-    "MutatingAdmissionPolicyBinding",
-    "MutatingWebhookConfiguration",
-    "Namespace",
-    "Node",
-    "PersistentVolume",
-    "PriorityClass",
-    "PriorityLevelConfiguration",
-    "RuntimeClass",
-    "StorageClass",
-    "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding",
-    "ValidatingWebhookConfiguration",
-    "VolumeAttachment",
-];
-
 /// What a resource's fields are filled in from.
 pub(super) struct Filling<'a> {
-    pub repo: &'a Repo,
+    /// Namespace and name of the repository's GitRepository.
+    pub repository: (&'a str, &'a str),
+    /// The namespace of what does not name one.
+    pub default_namespace: &'a str,
     /// The resource's own namespace, which references need not name.
     pub namespace: &'a str,
     pub diagnostics: &'a mut Diagnostics,
@@ -134,7 +108,9 @@ impl Filling<'_> {
         let kind = node.get("kind").and_then(Node::as_str).unwrap_or_default();
         let mut metadata = Table::new();
         metadata.set("name", Node::new(name, span));
-        if !self.namespace.is_empty() && !CLUSTER_SCOPED.contains(&kind) {
+        let api_version = node.get("apiVersion").and_then(Node::as_str);
+        let group = group_of(api_version.unwrap_or_default());
+        if !self.namespace.is_empty() && Scope::of(group, kind) != Scope::Cluster {
             metadata.set("namespace", Node::new(self.namespace, span));
         }
         if let Some(own) = table
@@ -240,12 +216,10 @@ impl Filling<'_> {
     fn repository(&self) -> Node {
         let mut table = Table::new();
         table.set("kind", Node::new("GitRepository", Span::BUILT_IN));
-        table.set("name", Node::new(self.repo.name.as_str(), Span::BUILT_IN));
-        if self.repo.namespace != self.namespace {
-            table.set(
-                "namespace",
-                Node::new(self.repo.namespace.as_str(), Span::BUILT_IN),
-            );
+        let (namespace, name) = self.repository;
+        table.set("name", Node::new(name, Span::BUILT_IN));
+        if namespace != self.namespace {
+            table.set("namespace", Node::new(namespace, Span::BUILT_IN));
         }
         Node::new(table, Span::BUILT_IN)
     }
@@ -322,7 +296,7 @@ impl Filling<'_> {
             return;
         }
         let (namespace, name) = split_key(key);
-        let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
+        let namespace = namespace.unwrap_or(self.default_namespace);
         let mut reference = Table::new();
         reference.set("kind", Node::new(kind.kind.as_str(), span));
         reference.set("name", Node::new(name, span));
@@ -376,7 +350,7 @@ impl Filling<'_> {
             );
         }
         let (namespace, name) = split_key(key);
-        let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
+        let namespace = namespace.unwrap_or(self.default_namespace);
         if name.is_empty() || namespace.is_empty() || name.contains(['/', '"', '\\', '\n']) {
             self.diagnostics.push(
                 Diagnostic::error("wrong-value", format!("`{text}` names no policy"))

@@ -23,6 +23,8 @@ pub(crate) struct Place<'a> {
     pub name: &'a Spanned<String>,
     /// The cluster's folder, from that of the TOML file.
     pub folder: &'a str,
+    /// Where Flux is, as far as that is known.
+    pub flux_namespace: &'a str,
     pub context: Option<&'a Spanned<String>>,
     pub groups: Vec<&'a str>,
     pub span: Span,
@@ -77,8 +79,9 @@ impl Variables {
             of_repo.set("url", text(&url.value));
         }
         of_repo.set("branch", text(&repo.branch));
-        of_repo.set("name", text(&repo.name));
-        of_repo.set("namespace", text(&repo.namespace));
+        let (namespace, own_name) = repo.in_namespace(place.flux_namespace);
+        of_repo.set("name", text(own_name));
+        of_repo.set("namespace", text(namespace));
         context.set("repo", Node::new(of_repo, repo.span));
         Self {
             context,

@@ -5,7 +5,8 @@
 
 use crate::install::{Document, InstallError, Manifests, Options};
 use crate::node::{Node, Table, Value};
-use crate::resource::Identity;
+use crate::resource::{Identity, group_of};
+use crate::schema::Scope;
 use crate::source::Span;
 
 /// The install manifest: the content of `gotk-components.yaml`.
@@ -17,14 +18,6 @@ pub struct Install {
 
 /// The namespace that the release's own RBAC is written for.
 const RELEASE_NAMESPACE: &str = "flux-system";
-
-/// Kinds of a release that have no namespace.
-const CLUSTER_SCOPED: [&str; 4] = [
-    "Namespace",
-    "CustomResourceDefinition",
-    "ClusterRole",
-    "ClusterRoleBinding",
-];
 
 /// Builds the install manifest for one set of options.
 pub fn build(manifests: &Manifests, options: &Options) -> Result<Install, InstallError> {
@@ -335,7 +328,9 @@ impl Build<'_> {
     }
 
     fn place(&self, document: &mut Document) {
-        if !CLUSTER_SCOPED.contains(&document.kind()) {
+        let api_version = document.get("apiVersion").and_then(Node::as_str);
+        let group = group_of(api_version.unwrap_or_default());
+        if Scope::of(group, document.kind()) != Scope::Cluster {
             document.change("metadata", |metadata| {
                 set(metadata, "namespace", text(&self.options.namespace))
             });

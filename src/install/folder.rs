@@ -149,20 +149,21 @@ fn check(
                 .with_help("add `url = \"ssh://git@host/owner/repository\"` to `[repo]`"),
         );
     }
-    if (&repo.namespace, &repo.name) != (&flux.namespace, &flux.namespace) {
+    let (repo_namespace, repo_name) = repo.in_namespace(&flux.namespace);
+    if (repo_namespace, repo_name) != (flux.namespace.as_str(), flux.namespace.as_str()) {
         let namespace = &flux.namespace;
         diagnostics.push(
             Diagnostic::error(
                 "flux-sync",
                 format!(
                     "the repository is the GitRepository `{}/{}`, which Flux will not make in namespace `{namespace}`",
-                    repo.namespace, repo.name
+                    repo_namespace, repo_name
                 ),
             )
             .at(repo.span, "")
             .in_cluster(cluster.name.value.as_str())
             .with_note("Flux names the GitRepository and the Kustomization that sync it after its namespace")
-            .with_help(format!("set `repo.name = \"{namespace}/{namespace}\"`")),
+            .with_help(format!("leave `repo.name` out, or set it to \"{namespace}/{namespace}\"")),
         );
     }
     if flux.install == Install::Operator {
@@ -393,12 +394,12 @@ impl Folder<'_> {
             }
         }
         let patches = patches(&flux.patches, inputs.includes, diagnostics);
-        self.check_standing(&patches, diagnostics);
+        self.check_standing(diagnostics);
         let sync_path = match &flux.sync.path {
             Some(path) => path.value.to_string(),
             None => inputs.snapshot.from_root(&self.cluster.folder),
         };
-        let [repository, root] = sync(&Sync {
+        let [repository, mut root] = sync(&Sync {
             namespace: flux.namespace.clone(),
             url,
             reference: Reference::branch(self.settings.repo.branch.as_str()),
@@ -409,6 +410,8 @@ impl Folder<'_> {
             sparse_checkout: texts(&flux.sync.sparse_checkout),
             provider: self.provider(),
         });
+        set_root(&mut root, &flux.sync.root);
+        self.check_root(&root, diagnostics);
         let text = format!(
             "---\n{}---\n{}",
             yaml::write(&repository),
@@ -433,7 +436,7 @@ impl Folder<'_> {
             Some(path) => path.value.as_str().trim_start_matches("./").to_owned(),
             None => inputs.snapshot.from_root(&self.cluster.folder),
         };
-        let sync = OperatorSync {
+        let operator_sync = OperatorSync {
             url: url.value.clone(),
             reference: format!("refs/heads/{}", self.settings.repo.branch),
             path,
@@ -444,8 +447,25 @@ impl Folder<'_> {
             recurse_submodules: flux.sync.submodules,
             sparse_checkout: texts(&flux.sync.sparse_checkout),
         };
-        let patches = patches(&flux.patches, inputs.includes, diagnostics);
-        let mut instance = flux_instance(&options, Some(&sync), &patches);
+        let mut patches = patches(&flux.patches, inputs.includes, diagnostics);
+        if !flux.sync.root.is_empty() {
+            let [_, mut root] = sync(&Sync {
+                namespace: flux.namespace.clone(),
+                url: url.value.clone(),
+                reference: Reference::default(),
+                secret: None,
+                interval: flux.sync.interval,
+                path: operator_sync.path.clone(),
+                recurse_submodules: false,
+                sparse_checkout: Vec::new(),
+                provider: None,
+            });
+            set_root(&mut root, &flux.sync.root);
+            self.check_root(&root, diagnostics);
+            // Before the user's own, which have the last word.
+            patches.insert(0, root_patch(&flux.sync.root));
+        }
+        let mut instance = flux_instance(&options, Some(&operator_sync), &patches);
         if !flux.labels.is_empty()
             && let Some(spec) = instance
                 .as_table_mut()
@@ -460,6 +480,16 @@ impl Folder<'_> {
             diagnostics.extend(validate_one(&resource, self.cluster, flux.version.span));
         }
         self.put(INSTANCE_FILE, &format!("---\n{}", yaml::write(&instance)));
+    }
+
+    /// Holds what `flux.sync` says of the root Kustomization to the kind's schema.
+    fn check_root(&self, root: &Node, diagnostics: &mut Diagnostics) {
+        let flux = &self.cluster.flux;
+        if !flux.sync.root.is_empty()
+            && let Some(resource) = Resource::from_node(root.clone())
+        {
+            diagnostics.extend(validate_one(&resource, self.cluster, flux.version.span));
+        }
     }
 
     /// The Secret of the credentials; Flux's own default does not follow the namespace.
@@ -536,65 +566,70 @@ impl Folder<'_> {
         found
     }
 
-    /// A kustomize file that stands there and says more than ours will.
-    fn check_standing(&self, patches: &[Node], diagnostics: &mut Diagnostics) {
+    /// Reports a second kustomize file beside ours.
+    fn check_standing(&self, diagnostics: &mut Diagnostics) {
         let Some(existing) = self.existing else {
             return;
         };
-        for name in KUSTOMIZATIONS {
-            let Some(File::Foreign(found)) = existing.files.get(&self.path(name)) else {
+        let others = KUSTOMIZATIONS
+            .iter()
+            .filter(|name| **name != KUSTOMIZATION_FILE);
+        for name in others {
+            let Some(File::Foreign(_)) = existing.files.get(&self.path(name)) else {
                 continue;
             };
             let shown = existing.path_of(&self.path(name));
-            if name != KUSTOMIZATION_FILE {
-                diagnostics.push(
-                    Diagnostic::error(
-                        "file-in-the-way",
-                        format!("`{shown}` is a second kustomize file beside fluxgen's own"),
-                    )
-                    .in_cluster(self.cluster.name.value.as_str())
-                    .with_help(format!(
-                        "move its patches to `flux.patches` and remove it: {KUSTOMIZATION_FILE} takes its place"
-                    )),
-                );
-                continue;
-            }
-            for key in lost(found.as_deref().unwrap_or_default(), patches) {
-                let help = match key.as_str() {
-                    "patches" => "copy them to `flux.patches` before you adopt the file",
-                    _ => "write it as a patch in `flux.patches`, or keep it in a folder of its own",
-                };
-                diagnostics.push(
-                    Diagnostic::warning(
-                        "adopting-loses",
-                        format!("`{key}` of `{shown}` is not in the TOML file"),
-                    )
-                    .in_cluster(self.cluster.name.value.as_str())
-                    .with_help(help),
-                );
-            }
+            diagnostics.push(
+                Diagnostic::error(
+                    "file-in-the-way",
+                    format!("`{shown}` is a second kustomize file beside fluxgen's own"),
+                )
+                .in_cluster(self.cluster.name.value.as_str())
+                .with_help(format!(
+                    "move its patches to `flux.patches` and remove it: {KUSTOMIZATION_FILE} takes its place"
+                )),
+            );
         }
     }
 }
 
-/// The keys of a standing kustomize file that ours would not have.
-fn lost(bytes: &[u8], patches: &[Node]) -> Vec<String> {
-    let text = std::str::from_utf8(bytes).unwrap_or_default();
-    let documents = yaml::read_all(text, Span::BUILT_IN.file).unwrap_or_default();
-    let Some(table) = documents.first().and_then(Node::as_table) else {
-        return Vec::new();
+/// Lays fields over the spec of the root Kustomization.
+fn set_root(root: &mut Node, fields: &Table) {
+    let spec = root.as_table_mut().and_then(|root| root.get_mut("spec"));
+    if let Some(spec) = spec.and_then(Node::as_table_mut) {
+        for (field, entry) in fields.iter() {
+            spec.insert(field, entry.clone());
+        }
+    }
+}
+
+/// The same as a patch in a FluxInstance, which makes the Kustomization itself.
+///
+/// Source: <https://fluxoperator.dev/docs/crd/fluxinstance/#kustomize-patches>
+fn root_patch(fields: &Table) -> Node {
+    let table = |entries: Vec<(&str, Node)>| {
+        let mut table = Table::new();
+        for (key, node) in entries {
+            table.set(key, node);
+        }
+        Node::new(table, Span::BUILT_IN)
     };
-    let patches = Value::Array(patches.to_vec());
-    let is_kept = |key: &str, node: &Node| match key {
-        "apiVersion" | "kind" | "metadata" | "resources" => true,
-        "patches" => node.value.same(&patches),
-        _ => false,
-    };
-    table
+    let text = |text: &str| Node::new(text, Span::BUILT_IN);
+    let operations: Vec<Node> = fields
         .iter()
-        .filter(|(key, entry)| !is_kept(key, &entry.node))
-        .map(|(key, _)| key.to_owned())
-        .collect()
+        .map(|(field, entry)| {
+            table(vec![
+                ("op", text("add")),
+                ("path", text(&format!("/spec/{field}"))),
+                ("value", entry.node.clone()),
+            ])
+        })
+        .collect();
+    let patch = yaml::write(&Node::new(operations, Span::BUILT_IN));
+    table(vec![
+        ("target", table(vec![("kind", text("Kustomization"))])),
+        ("patch", text(&patch)),
+    ])
 }
 
 /// Whether each document of a file is a resource, as kustomize would read it.

@@ -16,7 +16,6 @@ use std::sync::Arc;
 
 pub use resolve::Resolver;
 pub(crate) use substitute::unset_variables;
-pub use transform::is_cluster_scoped;
 
 use crate::resource::{Identity, Resource};
 

@@ -1,58 +1,7 @@
 //! What kustomize's namespace and name transformers make of an identity.
 
 use crate::resource::Identity;
-
-/// The kinds of Kubernetes itself, and of the add-ons met most, that have no namespace.
-/// A kind that is not here is taken for a namespaced one, as kustomize does.
-const CLUSTER_SCOPED: &[(&str, &str)] = &[
-    ("", "ComponentStatus"),
-    ("", "Namespace"),
-    ("", "Node"),
-    ("", "PersistentVolume"),
-    ("admissionregistration.k8s.io", "MutatingAdmissionPolicy"),
-    (
-        "admissionregistration.k8s.io",
-        "MutatingAdmissionPolicyBinding",
-    ),
-    (
-        "admissionregistration.k8s.io",
-        "MutatingWebhookConfiguration",
-    ),
-    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
-    (
-        "admissionregistration.k8s.io",
-        "ValidatingAdmissionPolicyBinding",
-    ),
-    (
-        "admissionregistration.k8s.io",
-        "ValidatingWebhookConfiguration",
-    ),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"),
-    ("apiregistration.k8s.io", "APIService"),
-    ("certificates.k8s.io", "CertificateSigningRequest"),
-    ("flowcontrol.apiserver.k8s.io", "FlowSchema"),
-    ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"),
-    ("networking.k8s.io", "IngressClass"),
-    ("networking.k8s.io", "IPAddress"),
-    ("networking.k8s.io", "ServiceCIDR"),
-    ("node.k8s.io", "RuntimeClass"),
-    ("policy", "PodSecurityPolicy"),
-    ("rbac.authorization.k8s.io", "ClusterRole"),
-    ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
-    ("resource.k8s.io", "DeviceClass"),
-    ("resource.k8s.io", "ResourceSlice"),
-    ("scheduling.k8s.io", "PriorityClass"),
-    ("storage.k8s.io", "CSIDriver"),
-    ("storage.k8s.io", "CSINode"),
-    ("storage.k8s.io", "StorageClass"),
-    ("storage.k8s.io", "VolumeAttachment"),
-    ("storage.k8s.io", "VolumeAttributesClass"),
-];
-
-/// Whether objects of this kind have no namespace.
-pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
-    CLUSTER_SCOPED.contains(&(group, kind))
-}
+use crate::schema::Scope;
 
 /// Sets the namespace. A `Namespace` object is renamed: kustomize's built-in field list says so,
 /// which has cost people the namespace that the objects were to go to.
@@ -61,7 +10,7 @@ pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
 pub(super) fn set_namespace(identity: &mut Identity, namespace: &str) {
     if identity.group.is_empty() && identity.kind == "Namespace" {
         namespace.clone_into(&mut identity.name);
-    } else if !is_cluster_scoped(&identity.group, &identity.kind) {
+    } else if Scope::of(&identity.group, &identity.kind) != Scope::Cluster {
         namespace.clone_into(&mut identity.namespace);
     }
 }

@@ -13,7 +13,7 @@ use crate::expand::variables::{Place, Variables};
 use crate::node::{Node, Table, Value};
 use crate::settings::fields::{Fields, wrong_type};
 use crate::settings::folder::{self, Placed};
-use crate::settings::{Cluster, Flux, Group, Repo};
+use crate::settings::{Cluster, DEFAULT_NAMESPACE, Flux, Group, Repo};
 use crate::source::{Span, Spanned};
 
 /// The longest cluster name, in bytes: it is a folder's name.
@@ -188,6 +188,10 @@ pub(super) fn read(
                     let place = Place {
                         name: &Spanned::new(name.to_owned(), key),
                         folder: &folder,
+                        flux_namespace: merged
+                            .get("namespace")
+                            .and_then(Node::as_str)
+                            .unwrap_or(DEFAULT_NAMESPACE),
                         context: context.as_ref(),
                         groups: members
                             .iter()

@@ -19,7 +19,7 @@ use crate::node::{Node, Table, Value};
 use crate::resource::Identity;
 use crate::schema::Registry;
 use crate::settings::fields::{Fields, unknown_key, wrong_type};
-use crate::settings::{DEFAULT_NAMESPACE, Layout, Repo, Settings, Templates};
+use crate::settings::{Layout, Repo, Settings, Templates};
 use crate::source::{Span, Spanned};
 
 pub use draft::{Draft, Layer, Origin, Override, Section};
@@ -86,7 +86,7 @@ pub fn resolve(document: &Document, diagnostics: &mut Diagnostics) -> Resolved {
     let diff = fields.table("diff");
     let defaults = fields.table("defaults");
     let sets = fields.table("sets");
-    let repo = Repo::read(repo, diagnostics);
+    let mut repo = Repo::read(repo, diagnostics);
     let layout = Layout::read(layout, diagnostics);
     let templates = Templates::read(templates, diagnostics);
     let external = external
@@ -103,6 +103,11 @@ pub fn resolve(document: &Document, diagnostics: &mut Diagnostics) -> Resolved {
         mut used_groups,
         used_vars,
     } = clusters::read(root, &repo, &budget, diagnostics);
+    repo.follow(
+        clusters
+            .iter()
+            .map(|cluster| cluster.flux.namespace.as_str()),
+    );
     if clusters.is_empty() && !root.contains("clusters") {
         diagnostics.push(
             Diagnostic::error("no-clusters", "no cluster is defined")
@@ -228,11 +233,11 @@ fn external_identity(
 ) -> Option<Spanned<Identity>> {
     let parts: Vec<&str> = text.value.split('/').collect();
     let (kind, namespace, name) = match parts.as_slice() {
-        [kind, name] => (*kind, DEFAULT_NAMESPACE, *name),
-        [kind, namespace, name] => (*kind, *namespace, *name),
+        [kind, name] => (*kind, "", *name),
+        [kind, namespace, name] if !namespace.is_empty() => (*kind, *namespace, *name),
         _ => ("", "", ""),
     };
-    if kind.is_empty() || name.is_empty() || namespace.is_empty() {
+    if kind.is_empty() || name.is_empty() {
         diagnostics.push(
             Diagnostic::error(
                 "wrong-value",

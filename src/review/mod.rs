@@ -187,7 +187,6 @@ impl Review<'_> {
             .iter()
             .map(|(name, reason)| (name.clone(), reason.value.clone()))
             .collect();
-        let repo = &settings.repo;
         let Forecast {
             findings,
             mut unneeded,
@@ -200,8 +199,8 @@ impl Review<'_> {
             },
             head_files: Some(&**head.project.snapshot.files()),
             folders_changed: self.folders_changed,
-            repository: (repo.namespace.as_str(), repo.name.as_str()),
-            address: repo.address(),
+            repository: settings.repo.identity(),
+            address: settings.repo.address(),
             acknowledged: &acknowledged,
         });
         report.forecast = findings;

@@ -170,7 +170,7 @@ fn destructive(
         base_files: Some(&**base.project.snapshot.files()),
         head_files: Some(&**head.project.snapshot.files()),
         folders_changed,
-        repository: (&settings.repo.namespace, &settings.repo.name),
+        repository: settings.repo.identity(),
         address: settings.repo.address(),
         acknowledged: &acknowledged,
     });

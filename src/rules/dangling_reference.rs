@@ -128,9 +128,13 @@ impl<'g> Known<'g> {
         let key = (target.kind.clone(), target.namespace.clone());
         let names = self.names.get(&key).map(Vec::as_slice).unwrap_or_default();
         let repo = &graph.settings().repo;
-        let is_repo = target.is_kind("source.toolkit.fluxcd.io", "GitRepository")
-            && target.namespace == repo.namespace;
-        let repo = is_repo.then_some(repo.name.as_str());
+        let repo = repo
+            .identities()
+            .filter(|(namespace, _)| {
+                target.is_kind("source.toolkit.fluxcd.io", "GitRepository")
+                    && target.namespace == *namespace
+            })
+            .map(|(_, name)| name);
         let names = names.iter().map(String::as_str).chain(repo);
         nearest(&target.name, names).map(str::to_owned)
     }

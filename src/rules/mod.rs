@@ -1,5 +1,6 @@
 //! What a graph must hold to beyond its schemas: one file and one row a rule.
 
+mod applied_twice;
 mod cross_namespace;
 mod dangling_reference;
 mod dependency_cycle;
@@ -76,9 +77,9 @@ fn builds_the_repository(resource: &Resource, settings: &Settings) -> bool {
             .and_then(Node::as_str)
     };
     let own = resource.identity.namespace.as_str();
+    let namespace = source("namespace").unwrap_or(own);
     source("kind") == Some("GitRepository")
-        && source("name") == Some(&settings.repo.name)
-        && source("namespace").unwrap_or(own) == settings.repo.namespace
+        && source("name").is_some_and(|name| settings.repo.is_named(namespace, name))
 }
 
 fn says(node: &Node, word: &str) -> bool {
@@ -98,6 +99,7 @@ pub static RULES: &[Rule] = &[
     dependency_cycle::RULE,
     shared_release::RULE,
     path_not_found::RULE,
+    applied_twice::RULE,
     missing_component::RULE,
     unknown_alias::RULE,
     unset_variable::RULE,

@@ -51,9 +51,8 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
         let mut resources = cluster.resources.iter();
         let is_defined = resources.any(|id| {
             let identity = &graph.resource(*id).identity;
-            let repo = &settings.repo;
             identity.is_kind("source.toolkit.fluxcd.io", "GitRepository")
-                && (&identity.name, &identity.namespace) == (&repo.name, &repo.namespace)
+                && settings.repo.is_named(&identity.namespace, &identity.name)
         });
         if is_defined {
             continue;

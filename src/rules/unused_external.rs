@@ -1,12 +1,13 @@
 //! An `external` that nothing refers to.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Facts, Rule};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::image::spec;
 use crate::link::Graph;
+use crate::resource::Identity;
 use crate::schema::Registry;
 
 pub(super) const RULE: Rule = Rule {
@@ -31,10 +32,24 @@ fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
         .flatten()
         .map(|reference| &reference.target)
         .collect();
+    let clusters = graph.settings().clusters.iter();
+    let namespaces: BTreeSet<&str> = clusters
+        .map(|cluster| cluster.flux.namespace.as_str())
+        .collect();
     for external in externals {
         let identity = &external.value;
+        let is_used = match identity.namespace.as_str() {
+            "" => namespaces.iter().any(|namespace| {
+                let namespace = (*namespace).to_owned();
+                used.contains(&Identity {
+                    namespace,
+                    ..identity.clone()
+                })
+            }),
+            _ => used.contains(identity),
+        };
         // Markers name policies, also those in files that no rule reads.
-        if used.contains(identity) || identity.is_kind(spec::GROUP, spec::KIND) {
+        if is_used || identity.is_kind(spec::GROUP, spec::KIND) {
             continue;
         }
         let diagnostic = Diagnostic::warning(
@@ -46,7 +61,13 @@ fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
         let kinds = || registry.kinds().map(|kind| kind.kind.as_str());
         let names = || {
             used.iter()
-                .filter(|one| one.kind == identity.kind && one.namespace == identity.namespace)
+                .filter(|one| {
+                    one.kind == identity.kind
+                        && match identity.namespace.as_str() {
+                            "" => namespaces.contains(one.namespace.as_str()),
+                            namespace => one.namespace == namespace,
+                        }
+                })
                 .map(|one| one.name.as_str())
         };
         diagnostics.push(match registry.kind(&identity.kind) {

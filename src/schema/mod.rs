@@ -8,6 +8,7 @@ mod docs;
 mod editor;
 mod kind;
 mod node;
+mod scope;
 mod setting_docs;
 mod version;
 
@@ -25,6 +26,7 @@ pub use node::{
     Additional, EnumValue, Format, Keywords, Pattern, Reference, SchemaNode, Shorthand, Target,
     Type,
 };
+pub use scope::Scope;
 pub use setting_docs::{SettingDocs, setting, setting_names};
 pub use version::{FluxMinor, NotAVersion, Pinned};
 

@@ -58,8 +58,10 @@ pub enum Install {
 #[derive(Debug, Clone)]
 pub struct Sync {
     pub interval: Duration,
-    /// Without it, `./clusters/<name>`.
+    /// Without it, the cluster's folder.
     pub path: Option<Spanned<Utf8PathBuf>>,
+    /// Fields of the root Kustomization's spec, as they are written.
+    pub root: Table,
     /// Without it, `flux-system`; empty for a public repository, which needs none.
     pub secret: Option<Spanned<String>>,
     pub submodules: bool,
@@ -358,6 +360,24 @@ fn check_patch(patch: &Node, diagnostics: &mut Diagnostics) {
 /// Source: <https://fluxcd.io/flux/components/source/gitrepositories/#provider>
 const PROVIDERS: &[&str] = &["generic", "aws", "azure", "github"];
 
+/// Fields of the root Kustomization that `flux.sync` takes as they are, checked by the kind's schema; its `interval`
+/// is `rootInterval`, since `interval` is the GitRepository's.
+pub(crate) const ROOT: &[&str] = &[
+    "commonMetadata",
+    "decryption",
+    "deletionPolicy",
+    "force",
+    "healthCheckExprs",
+    "healthChecks",
+    "images",
+    "patches",
+    "postBuild",
+    "retryInterval",
+    "serviceAccountName",
+    "timeout",
+    "wait",
+];
+
 impl Sync {
     fn read(table: Option<&Table>, diagnostics: &mut Diagnostics) -> Self {
         let empty = Table::new();
@@ -415,12 +435,24 @@ impl Sync {
         let provider = fields.one_of("provider", PROVIDERS);
         let key_algorithm = fields.one_of("keyAlgorithm", &["ecdsa", "ed25519"]);
         let read_write_key = fields.bool("readWriteKey");
+        let mut root = Table::new();
+        fields.node("rootInterval");
+        if let Some(entry) = table.and_then(|table| table.entry("rootInterval")) {
+            root.insert("interval", entry.clone());
+        }
+        for field in ROOT {
+            fields.node(field);
+            if let Some(entry) = table.and_then(|table| table.entry(field)) {
+                root.insert(*field, entry.clone());
+            }
+        }
         fields.finish([]);
         Self {
             key_algorithm: key_algorithm.map_or("ecdsa", |name| name.value),
             read_write_key,
             interval,
             path,
+            root,
             secret,
             submodules,
             sparse_checkout,

@@ -141,6 +141,12 @@ impl Folders {
         above(path).find_map(|folder| self.0.get(folder).copied())
     }
 
+    /// The cluster whose folder a path is.
+    pub(crate) fn exact(&self, path: &str) -> Option<(&str, usize)> {
+        let (folder, at) = self.0.get_key_value(path)?;
+        Some((folder.as_str(), *at))
+    }
+
     /// The clusters whose folders are inside a folder; all of them are inside the root, `""`.
     pub(crate) fn inside<'a>(&'a self, folder: &str) -> impl Iterator<Item = (&'a str, usize)> {
         let start = match folder {
@@ -180,6 +186,8 @@ pub(crate) fn check_apart(clusters: &[Placed<'_>], diagnostics: &mut Diagnostics
     let mut outer: Option<&(String, &Placed<'_>)> = None;
     for inner in &sorted {
         match outer {
+            // Names that differ in case only are reported as such.
+            Some(found) if found.1.name.eq_ignore_ascii_case(inner.1.name) => {}
             Some(found) if inner.0.starts_with(&found.0) => {
                 diagnostics.push(overlap(found.1, inner.1));
             }

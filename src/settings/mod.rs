@@ -33,7 +33,8 @@ pub struct Settings {
     pub groups: Vec<Group>,
     pub layout: Layout,
     pub templates: Templates,
-    /// Resources that exist in the clusters though nothing here defines them.
+    /// Resources that exist in the clusters though nothing here defines them; those without a namespace are in the
+    /// default one of each cluster.
     pub external: Vec<Spanned<Identity>>,
     /// `diff.deny`: severities that make `diff` exit with 1.
     pub deny: Vec<Spanned<&'static str>>,
@@ -46,10 +47,21 @@ pub struct Settings {
     pub(crate) budget: Arc<Budget>,
 }
 
-/// The namespace of what does not name one: where Flux itself runs.
+/// The namespace of what does not name one, if `flux.namespace` does not say where Flux is.
 pub const DEFAULT_NAMESPACE: &str = "flux-system";
 
 impl Settings {
+    /// What is `external` for a cluster.
+    pub(crate) fn externals_in(&self, cluster: &Cluster) -> impl Iterator<Item = Identity> {
+        self.external.iter().map(|external| {
+            let mut identity = external.value.clone();
+            if identity.namespace.is_empty() {
+                identity.namespace.clone_from(&cluster.flux.namespace);
+            }
+            identity
+        })
+    }
+
     pub fn cluster(&self, name: &str) -> Option<&Cluster> {
         self.clusters
             .binary_search_by(|cluster| cluster.name.value.as_str().cmp(name))

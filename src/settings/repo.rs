@@ -11,9 +11,10 @@ use crate::source::{Span, Spanned};
 pub struct Repo {
     pub url: Option<Spanned<String>>,
     pub branch: String,
-    /// The name of its `GitRepository` (and of the root `Kustomization`).
-    pub name: String,
-    pub namespace: String,
+    /// `repo.name`: the namespace, if it has one, and the name.
+    written: Option<(Option<String>, String)>,
+    /// Namespaces and names of its `GitRepository` (and of the root `Kustomization`), as far as clusters differ.
+    identities: Vec<(String, String)>,
     pub provider: Option<Provider>,
     /// Lines of a known_hosts file, for `fluxgen bootstrap`: the host keys that clusters trust.
     pub known_hosts: Vec<Spanned<String>>,
@@ -49,8 +50,8 @@ impl Repo {
         let mut repo = Self {
             url: None,
             branch: "main".to_owned(),
-            name: DEFAULT_NAMESPACE.to_owned(),
-            namespace: DEFAULT_NAMESPACE.to_owned(),
+            written: None,
+            identities: vec![(DEFAULT_NAMESPACE.to_owned(), DEFAULT_NAMESPACE.to_owned())],
             provider: None,
             known_hosts: Vec::new(),
             ca_file: None,
@@ -66,12 +67,10 @@ impl Repo {
             repo.branch = branch.value;
         }
         if let Some(name) = fields.text("name") {
-            let (namespace, name) = match name.value.split_once('/') {
-                Some((namespace, name)) => (namespace.to_owned(), name.to_owned()),
-                None => (DEFAULT_NAMESPACE.to_owned(), name.value),
-            };
-            repo.namespace = namespace;
-            repo.name = name;
+            repo.written = Some(match name.value.split_once('/') {
+                Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
+                None => (None, name.value),
+            });
         }
         if let Some((table, span)) = fields.table("provider") {
             repo.provider = Provider::read(table, span, fields.diagnostics);
@@ -83,6 +82,52 @@ impl Repo {
             check_url(url, diagnostics);
         }
         repo
+    }
+
+    /// Namespace and name of the `GitRepository` in a cluster whose Flux is in the namespace `flux`: Flux names both
+    /// after that, where `repo.name` does not say otherwise.
+    pub(crate) fn in_namespace<'a>(&'a self, flux: &'a str) -> (&'a str, &'a str) {
+        match &self.written {
+            None => (flux, flux),
+            Some((None, name)) => (flux, name),
+            Some((Some(namespace), name)) => (namespace, name),
+        }
+    }
+
+    /// Takes note of the namespaces that Flux has in the clusters.
+    pub(crate) fn follow<'a>(&mut self, namespaces: impl Iterator<Item = &'a str>) {
+        let mut identities: Vec<(String, String)> = Vec::new();
+        for flux in namespaces {
+            let (namespace, name) = self.in_namespace(flux);
+            let known = |(a, b): &(String, String)| (a.as_str(), b.as_str()) == (namespace, name);
+            if !identities.iter().any(known) {
+                identities.push((namespace.to_owned(), name.to_owned()));
+            }
+        }
+        if identities.is_empty() {
+            let (namespace, name) = self.in_namespace(DEFAULT_NAMESPACE);
+            identities.push((namespace.to_owned(), name.to_owned()));
+        }
+        self.identities = identities;
+    }
+
+    /// Whether a `GitRepository` is the repository in one of the clusters.
+    pub(crate) fn is_named(&self, namespace: &str, name: &str) -> bool {
+        self.identities
+            .iter()
+            .any(|known| (known.0.as_str(), known.1.as_str()) == (namespace, name))
+    }
+
+    /// Namespaces and names that it has in the clusters; never empty.
+    pub(crate) fn identities(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.identities
+            .iter()
+            .map(|(namespace, name)| (namespace.as_str(), name.as_str()))
+    }
+
+    /// Namespace and name in the first cluster.
+    pub(crate) fn identity(&self) -> (&str, &str) {
+        self.identities().next().unwrap_or_default()
     }
 }
 

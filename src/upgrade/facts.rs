@@ -369,7 +369,7 @@ fn strict_substitution(seen: &Seen<'_>) -> Vec<Hit> {
         };
         let namespace = source("namespace").unwrap_or(&resource.identity.namespace);
         let is_here = source("kind") == Some("GitRepository")
-            && (namespace, source("name")) == (repo.namespace.as_str(), Some(repo.name.as_str()));
+            && source("name").is_some_and(|name| repo.is_named(namespace, name));
         if !is_here {
             let label = "what its source holds is not known here";
             hits.push(Hit::at(span, label));

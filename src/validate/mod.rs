@@ -18,8 +18,8 @@ use crate::resource::{Identity, Resource};
 use crate::schema::{
     Additional, FluxMinor, Format, Keywords, KindSchema, Registry, SchemaNode, Type,
 };
+use crate::settings::Cluster;
 use crate::settings::fields::{list, unknown_key};
-use crate::settings::{Cluster, DEFAULT_NAMESPACE};
 use crate::source::Span;
 
 /// Resources that hold to their schemas, but for the faults that were reported.
@@ -67,6 +67,7 @@ pub(crate) fn validate_one(resource: &Resource, cluster: &Cluster, span: Span) -
         acknowledge: None,
         input: None,
         cluster: 0,
+        flux_namespace: cluster.flux.namespace.clone(),
     };
     let mut found = Vec::new();
     let mut validating = Validating {
@@ -467,7 +468,8 @@ fn place_of(variant: &Variant, resource: &Resource) -> String {
             namespace, name, ..
         } = &resource.identity;
         match namespace.as_str() {
-            "" | DEFAULT_NAMESPACE => name.clone(),
+            "" => name.clone(),
+            namespace if namespace == variant.flux_namespace => name.clone(),
             namespace => format!("\"{namespace}/{name}\""),
         }
     };

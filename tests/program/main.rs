@@ -13,6 +13,7 @@ mod obstacles;
 mod readme;
 mod summary;
 mod terminal;
+mod where_flux_is;
 mod writes;
 
 use std::collections::BTreeMap;

@@ -398,8 +398,8 @@ fn credentials(
         let namespace =
             text(&["spec", "sourceRef", "namespace"]).unwrap_or(&resource.identity.namespace);
         resource.identity.kind == "ImageUpdateAutomation"
-            && text(&["spec", "sourceRef", "name"]) == Some(repo.name.as_str())
-            && namespace == repo.namespace
+            && text(&["spec", "sourceRef", "name"])
+                .is_some_and(|name| (namespace, name) == repo.in_namespace(&cluster.flux.namespace))
     };
     Ok(Credentials {
         secret: match secret {

@@ -2,6 +2,7 @@
 
 mod repository;
 mod standing;
+mod synced;
 mod text;
 
 use anyhow::bail;
@@ -16,9 +17,10 @@ use standing::Standing;
 /// Write a commented fluxgen.toml that builds as it is
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Takes the repository's remote and branch, and what stands in clusters/: the
-names, and where `flux bootstrap` has been, the address, the branch and the
-version that it wrote. Never overwrites a file.
+Takes the repository's remote and branch, and the clusters whose Flux syncs it:
+the folder, address, branch and version that `flux bootstrap` wrote or that a
+FluxInstance has. Without them, the folders of clusters/ are the clusters.
+Never overwrites a file.
 
 Examples:
   fluxgen init

@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::standing::Synced;
+use super::synced::Synced;
 use crate::files::open::discover;
 
 /// Where the file stands when nothing says otherwise.
@@ -14,7 +14,7 @@ const EXAMPLE_BRANCH: &str = "main";
 pub(super) struct Repository {
     pub url: String,
     pub branch: String,
-    /// `repo.name`, where Flux does not call it `flux-system/flux-system`.
+    /// `repo.name`, where Flux does not name it after its namespace.
     pub name: Option<String>,
     /// The project's folder below the repository's; empty where it is the same.
     pub below: Utf8PathBuf,
@@ -70,8 +70,8 @@ impl Repository {
         if let Some(branch) = &synced.branch {
             self.branch.clone_from(branch);
         }
-        if synced.name != "flux-system/flux-system" {
-            self.name = Some(synced.name.clone());
+        if synced.name != synced.namespace {
+            self.name = Some(format!("{}/{}", synced.namespace, synced.name));
         }
     }
 }

@@ -1,10 +1,12 @@
-//! What stands in `clusters/` before there is a fluxgen.toml, `flux bootstrap`'s files above all.
+//! The clusters of a repository before there is a fluxgen.toml: those whose Flux syncs it, else the folders of
+//! `clusters/`.
 
 use camino::Utf8Path;
 
+use super::synced::{self, Synced};
 use crate::files::Snapshot;
+use crate::node::Table;
 use crate::resolve::clusters::is_safe_name;
-use crate::resource::Resource;
 use crate::schema::FluxMinor;
 use crate::settings::flux::{COMPONENTS, DEFAULT_VERSION};
 use crate::settings::folder::{CLUSTERS, usual};
@@ -15,28 +17,39 @@ use crate::tree::{self, Existing, File};
 pub(super) struct Standing {
     /// By name; one of an example where there is none.
     pub clusters: Vec<Cluster>,
-    /// What the first cluster that `flux bootstrap` set up syncs.
+    /// What the first cluster syncs.
     pub synced: Option<Synced>,
-    /// The user's own files define a Kustomization `apps` already.
-    pub has_apps: bool,
+    /// The folder `apps` is there, and no file of the user's own defines a Kustomization of this name.
+    pub wants_apps: bool,
     pub notes: Vec<String>,
 }
 
 #[derive(Debug)]
 pub(super) struct Cluster {
     pub name: String,
+    /// From the project's folder.
+    pub folder: String,
+    /// Where Flux is, if it syncs the repository.
+    pub namespace: Option<String>,
     /// Without the leading `v`.
     pub version: Option<String>,
     /// The controllers that are installed; empty where nothing says it.
     pub components: Vec<String>,
+    /// What `flux.sync` has to say.
+    pub sync: Table,
 }
 
-/// The GitRepository that a cluster syncs.
-#[derive(Debug)]
-pub(super) struct Synced {
-    pub name: String,
-    pub url: String,
-    pub branch: Option<String>,
+impl Cluster {
+    fn new(name: String, folder: String) -> Self {
+        Self {
+            name,
+            folder,
+            namespace: None,
+            version: None,
+            components: Vec::new(),
+            sync: Table::new(),
+        }
+    }
 }
 
 impl Standing {
@@ -44,53 +57,132 @@ impl Standing {
         let mut standing = Self {
             clusters: Vec::new(),
             synced: None,
-            has_apps: false,
+            wants_apps: folder.join("apps").is_dir(),
             notes: Vec::new(),
         };
         let snapshot = Snapshot::on_disk(folder);
+        for synced in synced::find(&snapshot)? {
+            standing.follow(synced, &snapshot)?;
+        }
+        let is_synced = !standing.clusters.is_empty();
         for name in folders(&folder.join(CLUSTERS)) {
-            if !is_safe_name(&name) {
-                standing.notes.push(format!(
-                    "the folder `{CLUSTERS}/{name}` is left out: its name cannot be a cluster's"
-                ));
-                continue;
-            }
-            let existing = tree::read(&snapshot, &usual(&name))?;
-            standing.look(name, &existing);
+            standing.folder(&name, is_synced, &snapshot)?;
         }
         if standing.clusters.is_empty() {
-            standing.clusters.push(Cluster {
-                name: "staging".to_owned(),
-                version: None,
-                components: Vec::new(),
-            });
+            let example = "staging".to_owned();
+            let folder = usual(&example);
+            standing.clusters.push(Cluster::new(example, folder));
         }
+        standing.clusters.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(standing)
     }
 
-    fn look(&mut self, name: String, existing: &Existing) {
-        let mut cluster = Cluster {
-            name,
-            version: None,
-            components: Vec::new(),
+    /// A cluster whose Flux syncs the repository.
+    fn follow(&mut self, synced: Synced, snapshot: &Snapshot) -> anyhow::Result<()> {
+        let folder = match snapshot.folder() {
+            "" => Some(synced.path.as_str()),
+            own => synced
+                .path
+                .strip_prefix(own)
+                .and_then(|it| it.strip_prefix('/')),
         };
+        let is_free = |name: &str| {
+            is_safe_name(name)
+                && !self
+                    .clusters
+                    .iter()
+                    .any(|it| it.name.eq_ignore_ascii_case(name))
+        };
+        let folder = folder
+            .filter(|folder| !folder.is_empty())
+            .map(str::to_owned);
+        let name = folder
+            .as_deref()
+            .and_then(|folder| synced::name_of(folder, is_free));
+        let (Some(folder), Some(name)) = (folder, name) else {
+            self.notes.push(format!(
+                "`{}` syncs `./{}`, which cannot be a cluster's folder here: it has to be below that of the TOML file",
+                synced.file, synced.path
+            ));
+            return Ok(());
+        };
+        let overlaps = |other: &Cluster| {
+            let (a, b) = (format!("{}/", other.folder), format!("{folder}/"));
+            a.starts_with(&b) || b.starts_with(&a)
+        };
+        if let Some(other) = self.clusters.iter().find(|other| overlaps(other)) {
+            self.notes.push(format!(
+                "`{}` syncs `./{}`, which overlaps the folder `{}` of cluster `{}`; it is left out",
+                synced.file, synced.path, other.folder, other.name
+            ));
+            return Ok(());
+        }
+        let mut cluster = Cluster::new(name, folder);
+        cluster.namespace = Some(synced.namespace.clone());
+        cluster.components = known_components(synced.components.iter().map(String::as_str));
+        cluster.sync = synced.sync.clone();
+        if let Some(version) = &synced.version {
+            self.version(&mut cluster, version);
+        }
+        let existing = tree::read(snapshot, &cluster.folder)?;
+        self.look(&mut cluster, &existing);
+        match &self.synced {
+            None => self.synced = Some(synced),
+            Some(first) if (&first.url, &first.branch) != (&synced.url, &synced.branch) => {
+                let branch = |synced: &Synced| synced.branch.clone().unwrap_or_default();
+                self.notes.push(format!(
+                    "cluster `{}` syncs branch `{}` of another address or branch than `{}`, and this file has one `[repo]`: give it a TOML file of its own",
+                    cluster.name, branch(&synced), branch(first)
+                ));
+            }
+            Some(_) => {}
+        }
+        self.clusters.push(cluster);
+        Ok(())
+    }
+
+    /// A folder of `clusters/` that no Flux is known to sync.
+    fn folder(&mut self, name: &str, is_synced: bool, snapshot: &Snapshot) -> anyhow::Result<()> {
+        let folder = usual(name);
+        let is_known = |cluster: &Cluster| {
+            cluster.folder == folder || cluster.folder.starts_with(&format!("{folder}/"))
+        };
+        if self.clusters.iter().any(is_known) {
+            return Ok(());
+        }
+        let is_shared = ["base", "common", "shared"].contains(&name);
+        let why = match (is_safe_name(name), is_synced || is_shared) {
+            (false, _) => "its name cannot be a cluster's",
+            (true, true) => "nothing in it makes Flux sync it",
+            (true, false) => {
+                let mut cluster = Cluster::new(name.to_owned(), folder);
+                let existing = tree::read(snapshot, &cluster.folder)?;
+                self.look(&mut cluster, &existing);
+                self.clusters.push(cluster);
+                return Ok(());
+            }
+        };
+        self.notes
+            .push(format!("the folder `{folder}` is left out: {why}"));
+        Ok(())
+    }
+
+    fn look(&mut self, cluster: &mut Cluster, existing: &Existing) {
         for (path, file) in &existing.files {
             let File::Foreign(Some(bytes)) = file else {
                 continue;
             };
             if path.ends_with("/gotk-components.yaml") {
-                self.components(&mut cluster, &String::from_utf8_lossy(bytes));
+                self.components(cluster, &String::from_utf8_lossy(bytes));
                 continue;
             }
-            for resource in tree::resources(bytes) {
+            let mut resources = tree::resources(bytes).into_iter();
+            let is_apps = resources.any(|resource| {
                 let identity = &resource.identity;
-                self.has_apps |= identity.kind == "Kustomization" && identity.name == "apps";
-                if path.ends_with("/gotk-sync.yaml") && identity.kind == "GitRepository" {
-                    self.synced = self.synced.take().or_else(|| synced(&resource));
-                }
-            }
+                identity.kind == "Kustomization" && identity.name == "apps"
+            });
+            self.wants_apps &= !is_apps;
         }
-        self.clusters.push(cluster);
     }
 
     /// The comments at the top of an install manifest.
@@ -100,35 +192,54 @@ impl Standing {
             lines.find_map(|line| Some(line.strip_prefix(key)?.trim()))
         };
         if let Some(version) = said("# Flux Version:") {
-            let version = version.trim_start_matches('v');
-            let known = FluxMinor::from_version(version).ok();
-            match known.and_then(|pinned| pinned.minor()) {
-                Some(_) => cluster.version = Some(version.to_owned()),
-                None => self.notes.push(format!(
-                    "cluster `{}` runs Flux {version}; fluxgen knows {} and newer, and {DEFAULT_VERSION} is pinned for it",
-                    cluster.name, FluxMinor::OLDEST
-                )),
-            }
+            self.version(cluster, version.trim_start_matches('v'));
         }
         let components = said("# Components:").unwrap_or_default().split(',');
-        cluster.components = components
-            .map(str::trim)
-            .filter(|component| COMPONENTS.contains(component))
-            .map(str::to_owned)
-            .collect();
+        cluster.components = known_components(components.map(str::trim));
+    }
+
+    /// A version, or a range of them as a FluxInstance may have.
+    fn version(&mut self, cluster: &mut Cluster, version: &str) {
+        let version = version.trim_start_matches('v');
+        let known = |version: &str| {
+            let pinned = FluxMinor::from_version(version).ok();
+            pinned.and_then(|pinned| pinned.minor()).is_some()
+        };
+        let is_exact = semver::Version::parse(version).is_ok();
+        if is_exact && known(version) {
+            cluster.version = Some(version.to_owned());
+            return;
+        }
+        let newest = semver::Version::parse(DEFAULT_VERSION).ok();
+        let range = semver::VersionReq::parse(version).ok();
+        if !is_exact && newest.is_some_and(|it| range.is_some_and(|range| range.matches(&it))) {
+            cluster.version = Some(DEFAULT_VERSION.to_owned());
+            return;
+        }
+        let first = format!(
+            "{}.0",
+            version.trim_end_matches(".x").trim_end_matches(".*")
+        );
+        if !is_exact && known(&first) && semver::Version::parse(&first).is_ok() {
+            self.notes.push(format!(
+                "cluster `{}` runs Flux {version}; {first} is pinned: write the exact version",
+                cluster.name
+            ));
+            cluster.version = Some(first);
+            return;
+        }
+        self.notes.push(format!(
+            "cluster `{}` runs Flux {version}; fluxgen knows {} and newer, and {DEFAULT_VERSION} is pinned for it",
+            cluster.name, FluxMinor::OLDEST
+        ));
     }
 }
 
-fn synced(resource: &Resource) -> Option<Synced> {
-    let spec = resource.node.get("spec")?;
-    let text = |node: &crate::node::Node, key: &str| Some(node.get(key)?.as_str()?.to_owned());
-    Some(Synced {
-        name: format!("{}/{}", resource.identity.namespace, resource.identity.name),
-        url: text(spec, "url")?,
-        branch: spec
-            .get("ref")
-            .and_then(|reference| text(reference, "branch")),
-    })
+fn known_components<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    names
+        .filter(|component| COMPONENTS.contains(component))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The folders in a folder, by name.

@@ -1,11 +1,14 @@
 //! The text of a new fluxgen.toml.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::repository::Repository;
-use super::standing::{Cluster, Standing};
+use super::standing::Standing;
+use crate::node::{Node, Table, Value};
+use crate::settings::DEFAULT_NAMESPACE;
 use crate::settings::flux::{DEFAULT_COMPONENTS, DEFAULT_VERSION};
-use crate::settings::folder::CLUSTERS;
+use crate::settings::folder::usual;
 
 pub(super) fn text(repository: &Repository, standing: &Standing) -> String {
     let first = &standing.clusters[0];
@@ -15,40 +18,46 @@ pub(super) fn text(repository: &Repository, standing: &Standing) -> String {
         below => format!("{below}/"),
     };
     let mut clusters = String::new();
+    let namespace = first.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     for cluster in &standing.clusters {
         let _ = writeln!(clusters, "[clusters.{}]", key(&cluster.name));
+        if cluster.folder != usual(&cluster.name) {
+            let _ = writeln!(clusters, "path = {:?}", cluster.folder);
+        }
         if let Some(own) = cluster.version.as_deref().filter(|own| *own != version) {
             let _ = writeln!(clusters, "flux.version = {own:?}");
         }
-        if !below.is_empty() {
-            // By default Flux syncs the folder as seen from the repository's root.
-            let path = format!("./{below}{CLUSTERS}/{}", cluster.name);
-            let _ = writeln!(clusters, "flux.sync.path = {path:?}");
+        if let Some(own) = cluster.namespace.as_deref().filter(|own| *own != namespace) {
+            let _ = writeln!(clusters, "flux.namespace = {own:?}");
         }
-        if cluster.components != first.components {
-            clusters.push_str(&components(cluster, "flux."));
-        }
+        clusters.push_str(&components(&cluster.components, &first.components, "flux."));
+        entries("flux.sync", &cluster.sync, &mut clusters);
     }
+    let namespace = match namespace {
+        DEFAULT_NAMESPACE => String::new(),
+        other => format!("namespace = {other:?}\n"),
+    };
     let name = repository.name.as_ref();
-    let name = name.map_or(String::new(), |name| format!("name   = {name:?}\n"));
-    // A second Kustomization of one name would stop the cluster's own from building.
-    let comment = if standing.has_apps { "# " } else { "" };
+    let name = name.map_or(String::new(), |name| format!("name = {name:?}\n"));
+    // A second Kustomization of one name would stop the cluster's own from building, and so would one without a
+    // folder.
+    let comment = if standing.wants_apps { "" } else { "# " };
     format!(
         "\
-# What fluxgen compiles into {CLUSTERS}/<name>.
-#   fluxgen check                     tells what is wrong, and where
+# What fluxgen compiles into the folders of the clusters.
+#   fluxgen check                     shows what is wrong, and where
 #   fluxgen build                     writes the trees
-#   fluxgen explain kustomizations    tells the keys of a section, and of a field what it takes
+#   fluxgen explain kustomizations    shows the keys of a section, and what a field takes
 
 # The repository that Flux syncs.
 [repo]
-{name}url    = {url:?}
+{name}url = {url:?}
 branch = {branch:?}
 
-# Flux itself. With `install = \"release\"` fluxgen writes {CLUSTERS}/<name>/flux-system too.
+# Flux itself. With `install = \"release\"` fluxgen writes the folder flux-system of each cluster too.
 [flux]
 version = {version:?}
-{components}
+{namespace}{components}
 # What every Kustomization says that does not say otherwise. Durations are `30s`, `10m` or `1h30m`.
 [defaults.kustomizations]
 interval = \"10m\"
@@ -73,26 +82,97 @@ interval = \"10m\"
 ",
         url = repository.url,
         branch = repository.branch,
-        components = components(first, ""),
+        components = components(&first.components, &[], ""),
     )
 }
 
-/// The controllers, where they are not the usual four.
-fn components(cluster: &Cluster, table: &str) -> String {
-    let is_usual = |component: &str| DEFAULT_COMPONENTS.contains(&component);
-    let known = &cluster.components;
-    if known.is_empty() {
+/// Whether nothing but the usual controllers, and all of them, or nothing known is installed.
+fn is_usual(known: &[String]) -> bool {
+    known.is_empty() || extra(known).is_some_and(|extra| extra.is_empty())
+}
+
+/// What is installed beside the usual controllers; `None` where one of these is missing.
+fn extra(known: &[String]) -> Option<Vec<&String>> {
+    let has = |usual: &&&str| known.iter().any(|component| component == **usual);
+    let is_extra = |own: &&String| !DEFAULT_COMPONENTS.contains(&own.as_str());
+    let has_all = DEFAULT_COMPONENTS.iter().all(|usual| has(&usual));
+    has_all.then(|| known.iter().filter(is_extra).collect())
+}
+
+/// The controllers, where they are not those that `base` would give.
+fn components(known: &[String], base: &[String], table: &str) -> String {
+    if known.is_empty() || is_usual(known) && is_usual(base) {
         return String::new();
     }
-    let has_all = DEFAULT_COMPONENTS
-        .iter()
-        .all(|usual| known.iter().any(|component| component == usual));
-    let extra: Vec<&String> = known.iter().filter(|own| !is_usual(own)).collect();
-    match (has_all, extra.is_empty()) {
-        (true, true) if table.is_empty() => String::new(),
-        (true, _) => format!("{table}componentsExtra = {extra:?}\n"),
-        (false, _) => format!("{table}components = {known:?}\n"),
+    let sorted = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
+    if sorted(known) == sorted(base) {
+        return String::new();
     }
+    match (extra(known), base.is_empty() || extra(base).is_some()) {
+        (Some(extra), true) => list(&format!("{table}componentsExtra"), extra),
+        (None, _) | (_, false) => {
+            let mut text = list(&format!("{table}components"), known.iter().collect());
+            if extra(base).is_some_and(|extra| !extra.is_empty()) {
+                text.push_str(&format!("{table}componentsExtra = []\n"));
+            }
+            text
+        }
+    }
+}
+
+/// The longest line that formatters of TOML leave on one line.
+const WIDTH: usize = 80;
+
+/// An array as formatters of TOML write it: on lines of its own where it is long.
+fn list(key: &str, items: Vec<&String>) -> String {
+    let line = format!("{key} = {items:?}\n");
+    if line.len() <= WIDTH {
+        return line;
+    }
+    let items: String = items.iter().map(|item| format!("  {item:?},\n")).collect();
+    format!("{key} = [\n{items}]\n")
+}
+
+/// The values of a table under dotted keys.
+fn entries(path: &str, table: &Table, out: &mut String) {
+    for (name, entry) in table.iter() {
+        let path = format!("{path}.{}", key(name));
+        match &entry.node.value {
+            Value::Table(inner) if !inner.is_empty() => entries(&path, inner, out),
+            _ => {
+                if let Some(value) = inline(&entry.node) {
+                    let _ = writeln!(out, "{path} = {value}");
+                }
+            }
+        }
+    }
+}
+
+/// A value on one line; `None` for null, which TOML does not have.
+fn inline(node: &Node) -> Option<String> {
+    Some(match &node.value {
+        Value::Null | Value::Marked(_) => return None,
+        Value::Bool(value) => value.to_string(),
+        Value::Integer(value) => value.to_string(),
+        Value::Float(value) => toml_edit::Value::from(*value).to_string(),
+        Value::String(text) => toml_edit::Value::from(text.as_str()).to_string(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().filter_map(inline).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Table(table) => {
+            let fields: Vec<String> = table
+                .iter()
+                .filter_map(|(name, entry)| {
+                    Some(format!("{} = {}", key(name), inline(&entry.node)?))
+                })
+                .collect();
+            match fields.is_empty() {
+                true => "{}".to_owned(),
+                false => format!("{{ {} }}", fields.join(", ")),
+            }
+        }
+    })
 }
 
 /// A name as a TOML key.

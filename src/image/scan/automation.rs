@@ -93,7 +93,11 @@ fn is_here(graph: &Graph, cluster: Option<usize>, automation: &Resource) -> bool
     let own = automation.identity.namespace.as_str();
     let namespace = text(automation, &["spec", "sourceRef", "namespace"]).unwrap_or(own);
     let name = text(automation, &["spec", "sourceRef", "name"]);
-    if name == Some(repo.name.as_str()) && [repo.namespace.as_str(), ""].contains(&namespace) {
+    let is_repo = |name| {
+        repo.identities()
+            .any(|(own, known)| known == name && [own, ""].contains(&namespace))
+    };
+    if name.is_some_and(is_repo) {
         return true;
     }
     // Another source of the same repository, which may write to it.

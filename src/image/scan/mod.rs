@@ -311,12 +311,8 @@ fn policies_of<'a>(
     own: &'a [Own],
 ) -> Policies<'a> {
     let mut policies = Policies::new();
-    let external = graph
-        .settings()
-        .external
-        .iter()
-        .map(|external| external.value.clone());
-    for identity in external {
+    let settings = graph.settings();
+    for identity in settings.externals_in(&settings.clusters[at]) {
         if identity.is_kind(GROUP, spec::KIND) {
             policies.insert((identity.namespace, identity.name), Policy::default());
         }
