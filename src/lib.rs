@@ -25,6 +25,7 @@ pub mod install;
 pub mod kustomize;
 pub mod link;
 pub mod load;
+pub(crate) mod mask;
 pub mod node;
 pub mod origin;
 pub mod pages;

@@ -5,10 +5,10 @@
 
 use serde_json::Value as Json;
 
-use crate::compare::masked_field;
 use crate::diagnostic::nearest::nearest;
 use crate::expand::{Variant, layers_of};
 use crate::link::Graph;
+use crate::mask::masked_field;
 use crate::node::{Node, Table};
 use crate::resolve::merge::is_unset;
 use crate::resolve::{Layer, Origin, Resolved};
@@ -213,7 +213,7 @@ impl Leaf<'_> {
             .into_iter()
             .chain(self.keys.iter().copied())
             .collect();
-        match masked_field(&resource.identity, &keys, node) {
+        match masked_field(resource, &keys, node) {
             Json::String(text) if !text.contains('\n') && !text.is_empty() => text,
             other => other.to_string(),
         }

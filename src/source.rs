@@ -103,6 +103,11 @@ impl Sources {
         self.files.get(file.0 as usize)
     }
 
+    /// All texts, in the order they were added.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (FileId, &Source)> {
+        (0..).map(FileId).zip(&self.files)
+    }
+
     /// Where `span` starts, if it is in a file.
     pub fn position(&self, span: Span) -> Option<Position> {
         Some(self.get(span.file)?.position(span.start))

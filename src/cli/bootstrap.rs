@@ -128,7 +128,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     target.add(args)?;
     let terminal = Terminal::new();
     if let Some(note) = &target.note {
-        eprintln!("note: {note}");
+        super::say(&format!("note: {note}"));
     }
     let releases = std::cell::RefCell::new(releases);
     let write_tree = || {

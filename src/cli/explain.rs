@@ -6,6 +6,8 @@ use anyhow::bail;
 
 use super::{Place, Status, print, tell};
 use crate::diagnostic::nearest::nearest;
+use crate::diagnostic::render::printable_line;
+use crate::mask::Secrets;
 use crate::origin::{self, Decided, Said};
 use crate::pages;
 use crate::project::{Project, check_names};
@@ -147,24 +149,29 @@ fn origin(
         .position(|name| name == cluster)
         .unwrap_or_default();
     let found = origin::origins(resolved, checked.graph(), at, resource, field)?;
-    print(&describe(&found, sources))?;
+    print(&describe(&found, sources, &Secrets::of(sources)))?;
     Ok(Status::Done)
 }
 
-fn describe(found: &[Decided], sources: &Sources) -> String {
+fn describe(found: &[Decided], sources: &Sources, secrets: &Secrets) -> String {
     let mut out = String::new();
     let mut told: Option<&Identity> = None;
     for decided in found {
         if told != Some(&decided.resource) {
             let gap = if told.is_some() { "\n" } else { "" };
-            let _ = writeln!(out, "{gap}{}", decided.resource);
+            let _ = writeln!(
+                out,
+                "{gap}{}",
+                printable_line(&decided.resource.to_string())
+            );
             told = Some(&decided.resource);
         }
-        let _ = writeln!(out, "  {}", decided.path);
+        let _ = writeln!(out, "  {}", printable_line(&secrets.hide(&decided.path)));
         let mut above: Option<Span> = None;
         for said in &decided.values {
             out.push_str("    ");
-            out.push_str(&line(said, above, sources));
+            let line = line(said, above, sources);
+            out.push_str(&printable_line(&secrets.hide(&line)));
             out.push('\n');
             above = Some(said.span);
         }

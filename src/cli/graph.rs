@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Place, Status, print, tell};
 use crate::compare::report::{Graph, VERSION};
+use crate::diagnostic::render::printable_json;
 use crate::graph::{dot, mermaid, pictures};
 
 /// Show what refers to what, cluster by cluster
@@ -65,7 +66,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
                 version: VERSION,
                 graphs,
             };
-            serde_json::to_string_pretty(&written)? + "\n"
+            printable_json(&(serde_json::to_string_pretty(&written)? + "\n")).into_owned()
         }
     })?;
     Ok(match has_errors {

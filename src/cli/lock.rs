@@ -72,14 +72,14 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let name = releases.lock_file().file_name().unwrap_or_default();
     let name = name.to_owned();
     if has_errors {
-        eprintln!("error: {name} is left as it was");
+        super::say(&format!("error: {name} is left as it was"));
         return Ok(Status::of_errors(&found));
     }
     releases.prune();
     let out = report(&releases);
     releases.check_locked().map_err(super::refusal)?;
     let is_written = releases.save().map_err(super::refusal)?;
-    print(&out)?;
+    print(&super::readable(&out))?;
     let lock = releases.lock();
     let said = match (is_written, lock.is_empty()) {
         (true, false) => format!(

@@ -35,6 +35,7 @@ use crate::diagnostic::render;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::files::folder_of;
 use crate::install::{InstallError, Mode, Releases};
+use crate::mask::hide;
 use crate::project::{self, Project};
 use crate::repository::{Repository, RepositoryError};
 use crate::source::Sources;
@@ -126,7 +127,10 @@ impl Status {
 
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
     let place = &cli.place;
     let outcome = match cli.command {
         Command::Init(args) => init::run(place, &args),
@@ -159,10 +163,21 @@ pub fn run() -> ExitCode {
             if is_closed_pipe {
                 return ExitCode::SUCCESS;
             }
-            eprintln!("error: {error:#}");
+            say(&format!("error: {error:#}"));
             ExitCode::from(2)
         }
     }
+}
+
+/// Help that was asked for, or what is wrong with the arguments, which may quote anything.
+fn refused(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    if error.use_stderr() && readable(&text) != text {
+        eprint!("{}", readable(&text));
+    } else if error.print().is_err() {
+        return ExitCode::SUCCESS;
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 impl Place {
@@ -199,7 +214,7 @@ impl Place {
     fn turn(&self) -> anyhow::Result<Turn> {
         let config = project::find(&self.directory, self.config.as_deref())?;
         let root = folder_of(&config);
-        let waiting = || eprintln!("waiting for another build in `{root}` to end");
+        let waiting = || say(&format!("waiting for another build in `{root}` to end"));
         Ok(Turn::take(&root, waiting)?)
     }
 
@@ -228,6 +243,17 @@ fn unreadable(error: RepositoryError) -> anyhow::Error {
 fn tell(found: &[Diagnostic], sources: &Sources) {
     let style = output::style(&std::io::stderr());
     eprint!("{}", render::human(found, sources, &style));
+}
+
+/// A line for people on stderr.
+fn say(text: &str) {
+    eprintln!("{}", readable(text));
+}
+
+/// Text for people that is not made of findings: without secrets, and without what acts on a terminal or is
+/// a command to a CI runner.
+fn readable(text: &str) -> String {
+    render::printable(&hide(text)).into_owned()
 }
 
 /// Data for stdout.

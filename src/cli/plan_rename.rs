@@ -15,6 +15,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::files::writer;
 use crate::files::{Overlay, Snapshot, folder_of};
 use crate::forecast::{Plan, PlanError, Rename, Step, plan_rename, release};
+use crate::mask::Secrets;
 use crate::project::{self, Project};
 use crate::repository::Repository;
 use crate::resource::Identity;
@@ -62,7 +63,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         if project.diagnostics.has_errors() {
             let found = std::mem::take(&mut project.diagnostics).into_sorted();
             tell(&found, &project.sources);
-            eprintln!("{name} does not compile: nothing can be planned");
+            super::say(&format!("{name} does not compile: nothing can be planned"));
             return Ok(Status::of_errors(&found));
         }
     }
@@ -128,7 +129,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
             old: &plan.steps[0].toml,
             new: &last.toml,
         };
-        change.unified(false, &mut text);
+        change.patch(&mut text);
         writer::write_typed(&patch, text.as_bytes())?;
         write(&config, &plan.steps[0].toml)?;
         let _ = writeln!(
@@ -322,5 +323,6 @@ fn text_of(project: &Project) -> String {
 
 fn diff(name: &str, old: &str, new: &str, out: &mut String) {
     let color = style(&std::io::stdout()).color;
-    FileDiff { name, old, new }.unified(color, out);
+    let secrets = Secrets::default();
+    FileDiff { name, old, new }.shown(&secrets, color, out);
 }

@@ -6,7 +6,7 @@ use anyhow::bail;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::diff::Args;
-use super::{Place, Status, tell, unreadable};
+use super::{Place, Status, say, tell, unreadable};
 use crate::compare::report::SideState;
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::render::counted;
@@ -105,12 +105,12 @@ pub(super) fn run(place: &Place, args: &Args, against: &str) -> anyhow::Result<S
     } = review.run(&shown)?;
     if args.output.tells_people() {
         for note in notes {
-            eprintln!("note: {note}\n");
+            say(&format!("note: {note}\n"));
         }
         if let Some(project) = &*base_project
             && !found_in_base.is_empty()
         {
-            eprintln!("in {}:", base.name);
+            say(&format!("in {}:", base.name));
             tell(&found_in_base, &project.sources);
         }
     }

@@ -108,7 +108,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let judgement = judge(&mut before, &mut after, &pins, to);
     tell(&judgement.found, &after.sources);
     if let Some(summary) = summary(&judgement.found) {
-        eprintln!("{summary}");
+        super::say(&summary.to_string());
     }
     if judgement.errors_before > 0 {
         let (errors, verb) = match judgement.errors_before {
@@ -130,7 +130,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     } else {
         out.push_str(&format!("next: {}\n", next(&settings, &pins)));
     }
-    print(&out)?;
+    print(&super::readable(&out))?;
     let is_found = judgement
         .found
         .iter()

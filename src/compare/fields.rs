@@ -1,10 +1,10 @@
 //! The fields in which two documents differ.
 
 use super::list::{Matching, match_up};
-use super::mask::{self, Spot};
-use super::report::FieldChange;
+use super::report::{FieldChange, TextLine};
 use super::text;
 use crate::go::duration::Duration;
+use crate::mask::{self, Spot};
 use crate::node::{Node, Table, Value};
 use crate::resource::{Identity, Resource};
 
@@ -26,80 +26,73 @@ const ORDERED: [&str; 8] = [
 /// marked value is no change while its policy stays.
 pub fn field_changes(old: &Resource, new: &Resource) -> Vec<FieldChange> {
     let mut walk = Walk {
-        owner: &new.identity,
+        is_flux: is_flux(&new.identity),
         stops_early: false,
         changes: Vec::new(),
     };
-    walk.node("", 0, Spot::root(), &old.node, &new.node);
+    walk.node("", Spot::root(), &old.node, &new.node);
     walk.changes
 }
 
 /// Whether there is a change to show at all.
 pub(crate) fn differ(old: &Resource, new: &Resource) -> bool {
     let mut walk = Walk {
-        owner: &new.identity,
+        is_flux: is_flux(&new.identity),
         stops_early: true,
         changes: Vec::new(),
     };
-    walk.node("", 0, Spot::root(), &old.node, &new.node);
+    walk.node("", Spot::root(), &old.node, &new.node);
     !walk.changes.is_empty()
 }
 
-struct Walk<'a> {
-    owner: &'a Identity,
+struct Walk {
+    is_flux: bool,
     /// The first change is enough, and what it says does not matter.
     stops_early: bool,
     changes: Vec<FieldChange>,
 }
 
-impl Walk<'_> {
-    fn node(&mut self, path: &str, depth: usize, spot: Spot<'_>, old: &Node, new: &Node) {
+impl Walk {
+    fn node(&mut self, path: &str, spot: Spot<'_>, old: &Node, new: &Node) {
         if self.stops_early && !self.changes.is_empty() {
             return;
         }
         match (&old.value, &new.value) {
             (Value::Table(before), Value::Table(after)) => {
-                self.table(path, depth, spot, (old, before), (new, after));
+                self.table(path, spot, before, after);
             }
             (Value::Array(before), Value::Array(after)) => {
-                self.array(path, depth, spot, before, after);
+                self.array(path, spot, before, after);
             }
             (Value::Marked(before), Value::Marked(after)) if before.policy == after.policy => {}
             (Value::Marked(_), _) | (_, Value::Marked(_)) => {
-                self.changed(path, depth, spot, old, new);
+                self.changed(path, spot, old, new);
             }
             (before, after) if before.same(after) => {}
             (Value::String(before), Value::String(after))
-                if is_flux(self.owner) && is_same_duration(path, before, after) => {}
-            _ => self.changed(path, depth, spot, old, new),
+                if self.is_flux && is_same_duration(path, before, after) => {}
+            _ => self.changed(path, spot, old, new),
         }
     }
 
-    fn table(
-        &mut self,
-        path: &str,
-        depth: usize,
-        spot: Spot<'_>,
-        (old, before): (&Node, &Table),
-        (new, after): (&Node, &Table),
-    ) {
+    fn table(&mut self, path: &str, spot: Spot<'_>, before: &Table, after: &Table) {
         for (key, entry) in before.iter() {
             if !after.contains(key) {
-                let spot = spot.field(self.owner, depth, key).named_by(old);
-                self.push(&joined(path, key), depth + 1, spot, Some(&entry.node), None);
+                let spot = spot.field(before, key);
+                self.push(&joined(path, key), spot, Some(&entry.node), None);
             }
         }
         for (key, entry) in after.iter() {
             let path = joined(path, key);
-            let spot = spot.field(self.owner, depth, key).named_by(new);
+            let spot = spot.field(after, key);
             match before.get(key) {
-                Some(old) => self.node(&path, depth + 1, spot, old, &entry.node),
-                None => self.push(&path, depth + 1, spot, None, Some(&entry.node)),
+                Some(old) => self.node(&path, spot, old, &entry.node),
+                None => self.push(&path, spot, None, Some(&entry.node)),
             }
         }
     }
 
-    fn array(&mut self, path: &str, depth: usize, spot: Spot<'_>, old: &[Node], new: &[Node]) {
+    fn array(&mut self, path: &str, spot: Spot<'_>, old: &[Node], new: &[Node]) {
         let Matching {
             pairs,
             is_reordered,
@@ -110,30 +103,29 @@ impl Walk<'_> {
                 value: Value::Array(items.to_vec()),
                 span: crate::source::Span::BUILT_IN,
             };
-            self.changed(path, depth, spot, &list(old), &list(new));
+            self.changed(path, spot, &list(old), &list(new));
             return;
         }
+        let (spots_before, spots_after) = (spot.items(old), spot.items(new));
         for pair in pairs {
             let path = format!("{path}[{}]", pair.label);
+            let spot = match (pair.old, pair.new) {
+                (_, Some(new)) => spots_after.of(new),
+                (Some(old), None) => spots_before.of(old),
+                (None, None) => spot,
+            };
             match (pair.old, pair.new) {
-                (Some(old), Some(new)) => self.node(&path, depth + 1, spot, old, new),
-                (old, new) => self.push(&path, depth + 1, spot, old, new),
+                (Some(old), Some(new)) => self.node(&path, spot, old, new),
+                (old, new) => self.push(&path, spot, old, new),
             }
         }
     }
 
-    fn changed(&mut self, path: &str, depth: usize, spot: Spot<'_>, old: &Node, new: &Node) {
-        self.push(path, depth, spot, Some(old), Some(new));
+    fn changed(&mut self, path: &str, spot: Spot<'_>, old: &Node, new: &Node) {
+        self.push(path, spot, Some(old), Some(new));
     }
 
-    fn push(
-        &mut self,
-        path: &str,
-        depth: usize,
-        spot: Spot<'_>,
-        old: Option<&Node>,
-        new: Option<&Node>,
-    ) {
+    fn push(&mut self, path: &str, spot: Spot<'_>, old: Option<&Node>, new: Option<&Node>) {
         if self.stops_early {
             self.changes.push(FieldChange {
                 path: String::new(),
@@ -144,20 +136,16 @@ impl Walk<'_> {
             });
             return;
         }
-        let shown = |node: &Node| mask::json(node, self.owner, depth, spot);
-        let (old, hidden_before) = old.map(shown).unzip();
-        let (new, hidden_after) = new.map(shown).unzip();
-        let text = match (
-            old.as_ref().and_then(|it| it.as_str()),
-            new.as_ref().and_then(|it| it.as_str()),
-        ) {
-            (Some(old), Some(new)) if old.contains('\n') || new.contains('\n') => {
-                text::lines(old, new)
-            }
+        let text = match (old.and_then(Node::as_str), new.and_then(Node::as_str)) {
+            (Some(old), Some(new)) => inner_diff(old, new, spot),
             _ => Vec::new(),
         };
+        let shown = |node: &Node| mask::json(node, spot);
+        let (old, hidden_before) = old.map(shown).unzip();
+        let (new, hidden_after) = new.map(shown).unzip();
         self.changes.push(FieldChange {
-            path: path.to_owned(),
+            // An item may be named by an address.
+            path: mask::hide(path).into_owned(),
             old,
             new,
             masked: hidden_before.unwrap_or(false) || hidden_after.unwrap_or(false),
@@ -177,6 +165,21 @@ fn is_same_duration(path: &str, before: &str, after: &str) -> bool {
         .any(|start| path.starts_with(start));
     let nanoseconds = |text: &str| Duration::parse(text).ok().map(Duration::nanoseconds);
     !is_of_others && nanoseconds(before).is_some_and(|it| Some(it) == nanoseconds(after))
+}
+
+/// Line by line what differs between two texts, if one has several lines and both can be shown.
+fn inner_diff(old: &str, new: &str, spot: Spot<'_>) -> Vec<TextLine> {
+    if !old.contains('\n') && !new.contains('\n') {
+        return Vec::new();
+    }
+    let (shown_old, shown_new) = (mask::text(old, spot), mask::text(new, spot));
+    if [&shown_old, &shown_new]
+        .iter()
+        .any(|shown| shown.as_ref() == mask::MASK)
+    {
+        return Vec::new();
+    }
+    text::lines((old, &shown_old), (new, &shown_new))
 }
 
 /// `spec.values`, `spec.values["a.b"]`.

@@ -7,11 +7,11 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::fields::field_changes;
-use super::mask::masked_document;
 use super::pair::{ClusterChanges, Comparison};
 use super::report::{Action, Change, ClusterSummary, FieldChange, Object};
 use super::side::Entry;
 use crate::diagnostic::replaced;
+use crate::mask::masked_document;
 
 /// All changes. A pair of resources that clusters share is compared once.
 pub fn changes(comparison: &Comparison<'_>) -> Vec<Change> {

@@ -6,17 +6,15 @@ mod digest;
 mod fields;
 mod group;
 mod list;
-mod mask;
 mod pair;
 mod rename;
 pub mod report;
 mod side;
 pub(crate) mod text;
 
+pub use crate::mask::masked_document;
 pub(crate) use fields::differ;
 pub use fields::field_changes;
 pub use group::{changes, summaries};
-pub use mask::masked_document;
-pub(crate) use mask::masked_field;
 pub use pair::{ClusterChanges, Comparison, compare};
 pub use side::{Cluster, Entry, Remarks, Root, Side, SideBuilder};

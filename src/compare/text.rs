@@ -14,20 +14,27 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
 const CONTEXT: usize = 3;
 
 /// Line by line; equal lines far from a change are counted and left out.
-pub(super) fn lines(old: &str, new: &str) -> Vec<TextLine> {
-    let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(old, new);
+///
+/// Each side is a text and what is shown of it, which has as many lines: two secrets that differ look the
+/// same, and are a change.
+pub(super) fn lines(old: (&str, &str), new: (&str, &str)) -> Vec<TextLine> {
+    let diff = TextDiff::configure()
+        .timeout(PATIENCE)
+        .diff_lines(old.0, new.0);
+    let shown_before: Vec<&str> = old.1.split('\n').collect();
+    let shown_after: Vec<&str> = new.1.split('\n').collect();
     let all: Vec<(TextTag, String)> = diff
         .iter_all_changes()
         .map(|change| {
-            let tag = match change.tag() {
-                ChangeTag::Equal => TextTag::Equal,
-                ChangeTag::Delete => TextTag::Removed,
-                ChangeTag::Insert => TextTag::Added,
+            let line = |shown: &[&str], at: Option<usize>| {
+                let line = at.and_then(|at| shown.get(at)).copied();
+                line.unwrap_or_default().trim_end_matches('\r').to_owned()
             };
-            (
-                tag,
-                change.value().trim_end_matches(['\n', '\r']).to_owned(),
-            )
+            match change.tag() {
+                ChangeTag::Equal => (TextTag::Equal, line(&shown_after, change.new_index())),
+                ChangeTag::Delete => (TextTag::Removed, line(&shown_before, change.old_index())),
+                ChangeTag::Insert => (TextTag::Added, line(&shown_after, change.new_index())),
+            }
         })
         .collect();
     let changed: Vec<usize> = (0..all.len())
@@ -74,7 +81,7 @@ mod tests {
     fn equal_lines_far_from_a_change_are_counted() {
         let old: String = (1..=20).map(|line| format!("{line}\n")).collect();
         let new = old.replace("10\n", "ten\n");
-        let lines = lines(&old, &new);
+        let lines = lines((&old, &old), (&new, &new));
         assert_eq!(lines.first().map(|line| line.skipped), Some(6));
         assert_eq!(lines.last().map(|line| line.skipped), Some(7));
         let tags: Vec<_> = lines

@@ -9,11 +9,13 @@ use crate::source::Span;
 
 mod fold;
 mod ignore;
+mod masked;
 pub mod nearest;
 pub mod render;
 
 pub(crate) use fold::replaced;
 pub(crate) use ignore::Ignores;
+pub(crate) use masked::masked;
 
 /// A finding: what is wrong, where, and what to do about it.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,14 +6,15 @@
 
 use annotate_snippets::{Element, Group, Level, Renderer};
 
-use super::{Diagnostic, Severity};
+use super::{Diagnostic, Severity, masked};
+use crate::mask::Secrets;
 use crate::source::Sources;
 
 mod excerpt;
 mod printable;
 mod wrap;
 
-pub(crate) use printable::{printable, printable_line};
+pub(crate) use printable::{printable, printable_json, printable_line};
 use wrap::wrap;
 
 /// How findings are printed.
@@ -60,19 +61,29 @@ impl Style {
     /// `text` in lines that fit behind `indent` columns, where a width is known.
     pub(crate) fn fit(&self, text: &str, indent: usize) -> String {
         let text = printable(short(text));
-        match self.width {
+        let text = match self.width {
             Some(_) => wrap(&text, self.columns().saturating_sub(indent)),
             None => text.into_owned(),
-        }
+        };
+        // A line may begin with what was in the middle of one.
+        printable(&text).into_owned()
     }
 }
 
 /// Renders findings in the order given, each followed by an empty line; empty without findings.
 pub fn human(diagnostics: &[Diagnostic], sources: &Sources, style: &Style) -> String {
+    if diagnostics.is_empty() {
+        return String::new();
+    }
     let renderer = style.renderer();
+    let secrets = Secrets::of(sources);
     let mut out = String::new();
-    for diagnostic in diagnostics.iter().take(SHOWN) {
-        out.push_str(&renderer.render(&[group(diagnostic, sources, style)]));
+    for diagnostic in masked(
+        &diagnostics[..diagnostics.len().min(SHOWN)],
+        sources,
+        &secrets,
+    ) {
+        out.push_str(&renderer.render(&[group(&diagnostic, sources, &secrets, style)]));
         out.push_str("\n\n");
     }
     if let Some(said) = diagnostics.get(SHOWN..).and_then(summary) {
@@ -138,7 +149,12 @@ fn short(text: &str) -> &str {
     }
 }
 
-fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources, style: &Style) -> Group<'a> {
+fn group<'a>(
+    diagnostic: &'a Diagnostic,
+    sources: &'a Sources,
+    secrets: &Secrets,
+    style: &Style,
+) -> Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -146,10 +162,10 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources, style: &Style) ->
     };
     // The message is never wrapped: it is what people search their logs for.
     let mut group = level
-        .primary_title(printable(short(&diagnostic.message)))
+        .primary_title(printable_line(short(&diagnostic.message)))
         .id(diagnostic.code)
         .elements(std::iter::empty::<Element<'_>>());
-    let excerpts = excerpt::of(&diagnostic.labels, sources, style.columns());
+    let excerpts = excerpt::of(&diagnostic.labels, sources, secrets, style.columns());
     let indent = excerpts.gutter + "  = note: ".len();
     group = group.elements(excerpts.elements);
     let notes = excerpts

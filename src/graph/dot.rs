@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Picture, label};
+use crate::diagnostic::render::printable_line;
 
 /// One directed graph in the DOT language.
 ///
@@ -12,7 +13,7 @@ pub fn dot(pictures: &[Picture]) -> String {
         "digraph fluxgen {\n  rankdir=LR;\n  node [shape=box, style=rounded];\n  edge [fontsize=10];\n",
     );
     for (number, picture) in pictures.iter().enumerate() {
-        let clusters = quoted(&picture.clusters.join(", "));
+        let clusters = quoted(&printable_line(&picture.clusters.join(", ")));
         let _ = writeln!(
             out,
             "  subgraph cluster_{number} {{\n    label={clusters};\n    style=dashed;"
@@ -22,11 +23,15 @@ pub fn dot(pictures: &[Picture]) -> String {
                 true => ", style=\"rounded,dashed\"",
                 false => "",
             };
-            let label = quoted(&label(&node.object).join("\n"));
+            let label = quoted(
+                &label(&node.object)
+                    .map(|line| printable_line(&line).into_owned())
+                    .join("\n"),
+            );
             let _ = writeln!(out, "    c{number}n{at} [label={label}{style}];");
         }
         for edge in &picture.edges {
-            let field = quoted(&edge.field);
+            let field = quoted(&printable_line(&edge.field));
             let _ = writeln!(
                 out,
                 "    c{number}n{} -> c{number}n{} [label={field}];",
@@ -47,7 +52,6 @@ fn quoted(text: &str) -> String {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
-            letter if letter.is_control() => out.push(' '),
             letter => out.push(letter),
         }
     }

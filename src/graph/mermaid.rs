@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Picture, label};
+use crate::diagnostic::render::printable_line;
 
 /// One flowchart.
 ///
@@ -42,9 +43,8 @@ pub fn mermaid(pictures: &[Picture]) -> String {
 /// as something else.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
-    for letter in text.chars() {
+    for letter in printable_line(text).chars() {
         match letter {
-            letter if letter.is_control() => out.push(' '),
             '#' | '"' | '&' | '<' | '>' | '`' | '\\' | ';' | '*' | '_' | '~' | '$' | '%' => {
                 let _ = write!(out, "#{};", u32::from(letter));
             }

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::diagnostic::render::printable_line as printable;
+
 use super::evaluation::{Cause, Evaluation, Judged, Key, Outcome, Reason, Verdict};
 
 /// One row for each tag, the best place first, then those that take no part in the list's order; then the result.
@@ -51,7 +53,9 @@ fn row(judged: &Judged) -> [Cow<'_, str>; 5] {
             // Neither has a character of another's making.
             Some(key @ (Key::Version(_) | Key::Number(_))) => shown_key(key).into(),
         },
-        shown_verdict(&judged.verdict).into(),
+        printable(&shown_verdict(&judged.verdict))
+            .into_owned()
+            .into(),
     ]
 }
 
@@ -166,18 +170,6 @@ fn shown_verdict(verdict: &Verdict) -> String {
     }
 }
 
-/// A registry's text with what could steer a terminal made visible.
-fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let shown = |c: char| match c.is_control() {
-        true => c.escape_default().collect(),
-        false => String::from(c),
-    };
-    text.chars().map(shown).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,7 +242,7 @@ latest: 1.2.0-alpine
         let evaluation = evaluate(&policy, None, &["\u{1b}[2J".to_owned(), "x".to_owned()]);
         assert_eq!(
             summary(&evaluation),
-            r"error: failed to parse invalid numeric value '\u{1b}[2J' (or of 1 other values)"
+            "error: failed to parse invalid numeric value '␛[2J' (or of 1 other values)"
         );
         assert!(!table(&evaluation).contains('\u{1b}'));
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Input;
 use super::remark::{self, Remark};
 use crate::compare::report::Level;
+use crate::diagnostic::render::printable_json;
 
 /// A JSON array, empty where there is nothing to say.
 pub(super) fn render(input: &Input<'_>) -> String {
@@ -14,7 +15,7 @@ pub(super) fn render(input: &Input<'_>) -> String {
     let mut text =
         serde_json::to_string_pretty(&issues).expect("JSON values are written as they are");
     text.push('\n');
-    text
+    printable_json(&text).into_owned()
 }
 
 fn issue(remark: &Remark<'_>) -> Value {

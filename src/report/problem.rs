@@ -3,7 +3,8 @@
 use camino::Utf8Path;
 
 use crate::compare::report::{LabelledPlace, Level, Place, Problem, Replacement, Side};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, masked};
+use crate::mask::Secrets;
 use crate::source::{Source, Sources, Span};
 
 /// The findings as a report holds them.
@@ -16,8 +17,11 @@ pub fn problems(
     side: Side,
     root: &Utf8Path,
 ) -> Vec<Problem> {
-    diagnostics
-        .iter()
+    if diagnostics.is_empty() {
+        return Vec::new();
+    }
+    masked(diagnostics, sources, &Secrets::of(sources))
+        .into_iter()
         .map(|diagnostic| Problem {
             code: diagnostic.code.to_owned(),
             level: diagnostic.severity.into(),

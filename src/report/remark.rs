@@ -19,6 +19,7 @@ use super::{Input, Pages};
 use crate::compare::report::{
     ClusterSummary, Finding, Level, Place, Problem, Replacement, Report, Severity, Side,
 };
+use crate::diagnostic::render::{printable, printable_line};
 
 /// One thing said about a place.
 pub(super) struct Remark<'a> {
@@ -45,13 +46,18 @@ pub(super) struct Remark<'a> {
 impl Remark<'_> {
     /// All of it in lines: message, label, clusters, notes and help.
     pub fn text(&self) -> String {
-        let mut lines = vec![self.message.clone()];
-        if !self.label.is_empty() {
-            lines[0] = format!("{}: {}", self.message, self.label);
-        }
-        lines.extend(in_clusters(self.clusters));
-        lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
-        lines.extend(self.help.iter().map(|help| format!("help: {help}")));
+        let first = match self.label {
+            "" => self.message.clone(),
+            label => format!("{}: {label}", self.message),
+        };
+        let mut lines = vec![printable_line(&first).into_owned()];
+        let notes = self.notes.iter().map(|note| format!("note: {note}"));
+        let help = self.help.iter().map(|help| format!("help: {help}"));
+        let rest = in_clusters(self.clusters)
+            .into_iter()
+            .chain(notes)
+            .chain(help);
+        lines.extend(rest.map(|text| printable(&text).into_owned()));
         lines.join("\n")
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::remark::{self, Remark};
 use super::{Input, RulePage, wording};
 use crate::compare::report::{Command, Level, Place};
+use crate::diagnostic::render::{printable_json, printable_line};
 
 /// GitHub reads no more results of a run.
 const MOST_RESULTS: usize = 25_000;
@@ -59,7 +60,7 @@ pub(super) fn render(input: &Input<'_>) -> String {
     });
     let mut text = serde_json::to_string_pretty(&log).expect("JSON values are written as they are");
     text.push('\n');
-    text
+    printable_json(&text).into_owned()
 }
 
 fn rule(remark: &Remark<'_>, page: Option<RulePage>) -> Value {
@@ -106,7 +107,7 @@ fn result(remark: &Remark<'_>, rule_index: usize) -> Value {
         .enumerate()
         .map(|(id, (place, label))| {
             let label = if label.is_empty() { "see here" } else { label };
-            json!({ "id": id + 1, "message": { "text": label }, "physicalLocation": physical(place) })
+            json!({ "id": id + 1, "message": { "text": printable_line(label) }, "physicalLocation": physical(place) })
         })
         .collect();
     if !related.is_empty() {

@@ -23,6 +23,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::files::Snapshot;
 use crate::forecast::{self, Forecast, forecast};
 use crate::link::Graph;
+use crate::mask::Secrets;
 use crate::project::Project;
 use crate::report::problems;
 use crate::resource::Resource;
@@ -125,12 +126,45 @@ impl Review<'_> {
             let told = told(project, &found_in_base, Which::Base);
             report.problems.extend(told);
         }
+        self.mask(&mut report);
         report.count();
         Ok(Reviewed {
             report,
             found,
             found_in_base,
         })
+    }
+
+    /// Takes out of the report what is a secret elsewhere on either side.
+    fn mask(&self, report: &mut Report) {
+        if report.changes.is_empty() && report.forecast.is_empty() {
+            return;
+        }
+        let projects = [self.base.project, self.head.project].into_iter().flatten();
+        let secrets = Secrets::of_all(projects.map(|project| &project.sources));
+        for change in &mut report.changes {
+            for field in &mut change.fields {
+                let values = [&mut field.old, &mut field.new].into_iter().flatten();
+                let is_hidden = values.fold(false, |found, it| secrets.hide_in(it) | found);
+                let lines = field.text.iter_mut();
+                let in_text =
+                    lines.fold(false, |found, it| secrets.hide_text(&mut it.text) | found);
+                field.masked |= is_hidden || in_text;
+            }
+            if let Some(document) = &mut change.document {
+                secrets.hide_in(document);
+            }
+        }
+        for finding in &mut report.forecast {
+            let texts = std::iter::once(&mut finding.message)
+                .chain(&mut finding.notes)
+                .chain(&mut finding.help)
+                .chain(&mut finding.affected.unknown)
+                .chain(&mut finding.acknowledged);
+            for text in texts {
+                secrets.hide_text(text);
+            }
+        }
     }
 
     /// What is denied: the strictest of `--deny` and what either side's TOML file says, so that a change

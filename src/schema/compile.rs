@@ -119,6 +119,7 @@ struct Reader {
     shorthand: Option<Shorthand>,
     unique: Vec<String>,
     is_sensitive: bool,
+    public_with: Vec<(String, Vec<String>)>,
     is_deprecated: bool,
     preserve: bool,
     keywords: Keywords,
@@ -198,6 +199,12 @@ impl Reader {
             }
             "x-unique" => self.unique = strings(key, value)?,
             "x-sensitive" => self.is_sensitive = boolean(key, value)?,
+            "x-public-with" => {
+                for (field, values) in object(key, value)? {
+                    self.public_with
+                        .push((field.clone(), strings(key, values)?));
+                }
+            }
             "deprecated" => self.is_deprecated = boolean(key, value)?,
             "x-versions" => {
                 for value in array(key, value)? {
@@ -306,6 +313,7 @@ impl Reader {
             shorthand: self.shorthand,
             unique: self.unique,
             is_sensitive: self.is_sensitive,
+            public_with: self.public_with,
             is_deprecated: self.is_deprecated,
             newest,
             older,

@@ -46,6 +46,8 @@ pub struct SchemaNode {
     pub unique: Vec<String>,
     /// Values have to be masked where they are shown.
     pub is_sensitive: bool,
+    /// Values of fields beside this one with which it is no secret.
+    pub public_with: Vec<(String, Vec<String>)>,
     pub is_deprecated: bool,
     pub(super) newest: Keywords,
     pub(super) older: Vec<(FluxMinor, Option<FluxMinor>, Keywords)>,

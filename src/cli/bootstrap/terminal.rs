@@ -10,6 +10,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 
 use crate::bootstrap::{Answer, Secret, Ui};
 use crate::cli::progress::{SHORT, is_watched};
+use crate::cli::readable;
 
 pub(super) struct Terminal {
     started: Instant,
@@ -51,7 +52,7 @@ impl Terminal {
             ProgressBar::new_spinner()
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
         });
-        bar.set_message(text.to_owned());
+        bar.set_message(readable(text));
         bar.tick();
     }
 
@@ -60,7 +61,7 @@ impl Terminal {
         let what = text.rsplit_once(" (").map_or(text, |(what, _)| what);
         let mut told = self.told.borrow_mut();
         if what.starts_with("waiting") && *told != what {
-            eprintln!("{what}");
+            eprintln!("{}", readable(what));
             what.clone_into(&mut told);
         }
     }
@@ -70,12 +71,12 @@ impl Ui for Terminal {
     fn plan(&self, text: &str) {
         self.finish();
         // A reader that went away is no reason to stop half-way.
-        let _ = writeln!(std::io::stdout(), "{text}");
+        let _ = writeln!(std::io::stdout(), "{}", readable(text));
     }
 
     fn say(&self, text: &str) {
         self.finish();
-        eprintln!("{text}");
+        eprintln!("{}", readable(text));
     }
 
     fn progress(&self, text: &str) {
@@ -95,7 +96,7 @@ impl Ui for Terminal {
         let read = {
             // Before the question: an answer typed at once would be shown, and lost.
             let _hidden = Unechoed::begin()?;
-            eprint!("{question}");
+            eprint!("{}", readable(question));
             std::io::stdin().lock().read_line(&mut line)
         };
         eprintln!();
@@ -108,7 +109,7 @@ impl Ui for Terminal {
         if !self.can_ask() {
             return Answer::Nobody;
         }
-        eprint!("{question} [y/N] ");
+        eprint!("{} [y/N] ", readable(question));
         let mut line = String::new();
         match std::io::stdin().lock().read_line(&mut line) {
             Ok(_) if matches!(line.trim(), "y" | "Y" | "yes" | "Yes") => Answer::Yes,

@@ -77,7 +77,7 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
             Ok(None) => continue,
             Err(reason) => {
                 is_whole = false;
-                eprintln!("warning: {at}: {reason}");
+                crate::cli::say(&format!("warning: {at}: {reason}"));
                 continue;
             }
         };
@@ -139,7 +139,7 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
             }
             Err(reason) => {
                 is_whole = false;
-                eprintln!("warning: {at}: {reason}");
+                crate::cli::say(&format!("warning: {at}: {reason}"));
             }
         }
     }
@@ -163,7 +163,7 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
             write(&file, &text)?;
         }
     }
-    print(&out)?;
+    print(&crate::cli::readable(&out))?;
     Ok(if is_whole {
         Status::Done
     } else {

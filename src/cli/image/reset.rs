@@ -52,7 +52,7 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
         return Ok(Status::Done);
     }
     if args.dry_run {
-        print(&out)?;
+        print(&crate::cli::readable(&out))?;
         return Ok(Status::Found);
     }
     let config = project::find(&place.directory, place.config.as_deref())?;
@@ -66,6 +66,6 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
         return Ok(Status::of_errors(&found));
     };
     plan.carry_out(&project.root)?;
-    print(&out)?;
+    print(&crate::cli::readable(&out))?;
     Ok(Status::Done)
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::super::{Place, Status, print};
 use super::values;
+use crate::diagnostic::render::{printable_json, printable_line};
 use crate::image::owned::{Owned, shown};
 
 /// List the marked values: policy, field, initial and current value per cluster
@@ -34,7 +35,7 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
     let project = super::open(place, &args.cluster)?;
     let owned = values(&project, args.name.as_deref(), &args.cluster)?;
     match args.format {
-        Format::Human => print(&table(&owned))?,
+        Format::Human => print(&crate::cli::readable(&table(&owned)))?,
         Format::Json => {
             let marked: Vec<_> = owned
                 .iter()
@@ -51,7 +52,10 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
                     })
                 })
                 .collect();
-            print(&format!("{:#}\n", json!({ "marked": marked })))?;
+            print(&printable_json(&format!(
+                "{:#}\n",
+                json!({ "marked": marked })
+            )))?;
         }
     }
     Ok(Status::Done)
@@ -92,5 +96,5 @@ fn table(owned: &[Owned<'_>]) -> String {
 
 /// A text of several lines would break the table.
 fn in_a_line(text: &str) -> String {
-    text.replace('\n', "\\n")
+    printable_line(&text.replace('\n', "\\n")).into_owned()
 }

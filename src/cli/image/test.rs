@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::super::{Place, Status, print, tell};
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::render::{printable_json, printable_line};
 use crate::image::evaluation::{Evaluation, evaluate};
 use crate::image::laboratory::{self, Subject};
 use crate::image::lint::lint;
@@ -140,7 +141,10 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
         }
         Format::Json => {
             let policies: Vec<_> = tried.iter().map(|tried| tried.json(&project)).collect();
-            print(&format!("{:#}\n", json!({ "policies": policies })))?;
+            print(&printable_json(&format!(
+                "{:#}\n",
+                json!({ "policies": policies })
+            )))?;
         }
     }
     Ok(match tried.iter().all(Tried::is_sound) {
@@ -175,15 +179,20 @@ impl Tried<'_> {
                 }
             }
         }
+        // A pattern may hold anything; a tag is made visible where the table is.
+        text = printable_line(&text).into_owned();
         text.push('\n');
         text.push_str(&report::table(&self.evaluation));
         match self.expected() {
             Some(expected) if self.is_sound() => {
-                writeln!(text, "expected: {expected}").expect("as above");
+                writeln!(text, "expected: {}", printable_line(expected)).expect("as above");
             }
-            Some(expected) => {
-                writeln!(text, "expected: {expected}, which is not picked").expect("as above")
-            }
+            Some(expected) => writeln!(
+                text,
+                "expected: {}, which is not picked",
+                printable_line(expected)
+            )
+            .expect("as above"),
             None => {}
         }
         text

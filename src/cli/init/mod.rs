@@ -53,7 +53,7 @@ pub(super) fn run(place: &Place, _args: &Args) -> anyhow::Result<Status> {
         Err(error) => return Err(error.into()),
     }
     for note in repository.notes.iter().chain(&standing.notes) {
-        eprintln!("note: {note}");
+        super::say(&format!("note: {note}"));
     }
     print(&format!(
         "wrote {path}\nnext: edit it, then run `fluxgen build`\n"

@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::synced::Synced;
 use crate::files::open::discover;
+use crate::mask::hide;
 
 /// Where the file stands when nothing says otherwise.
 const EXAMPLE_URL: &str = "ssh://git@github.com/acme/fleet";
@@ -45,7 +46,8 @@ impl Repository {
             Some(remote) => match flux_url(&remote) {
                 Some(url) => found.url = url,
                 None => found.notes.push(format!(
-                    "Flux cannot fetch from the remote `{remote}`; `repo.url` is an example"
+                    "Flux cannot fetch from the remote `{}`; `repo.url` is an example",
+                    hide(&remote)
                 )),
             },
         }
@@ -66,7 +68,7 @@ impl Repository {
     /// What a cluster syncs is truer than what is checked out here.
     pub(super) fn follow(&mut self, synced: &Synced) {
         self.notes.clear();
-        self.url.clone_from(&synced.url);
+        self.url = flux_url(&synced.url).unwrap_or_else(|| synced.url.clone());
         if let Some(branch) = &synced.branch {
             self.branch.clone_from(branch);
         }
@@ -104,12 +106,13 @@ fn branch(repository: &git2::Repository) -> Option<String> {
     })
 }
 
-/// An address of git's as a URL that a GitRepository takes, without a password.
+/// An address of git's as a URL that a GitRepository takes, without a password, in the query neither.
 ///
 /// `git@host:owner/repository.git`, which git takes and Flux does not, becomes `ssh://`. `None` for
 /// local paths and schemes that Flux does not know.
 fn flux_url(remote: &str) -> Option<String> {
     if let Some((scheme, rest)) = remote.split_once("://") {
+        let rest = rest.split(['?', '#']).next()?;
         let (authority, path) = rest.split_once('/')?;
         let (user, host) = match authority.rsplit_once('@') {
             Some((user, host)) => (user.split(':').next(), host),
@@ -158,6 +161,11 @@ mod tests {
             ("ssh://git:pw@host:2222/a/b", "ssh://git@host:2222/a/b"),
             ("ssh://host/a/b", "ssh://git@host/a/b"),
             ("https://me:token@host/a/b", "https://host/a/b"),
+            ("https://host/a/b?tok=x", "https://host/a/b"),
+            (
+                "https://host/a/b.git?private_token=x#y",
+                "https://host/a/b.git",
+            ),
         ] {
             assert_eq!(flux_url(remote).as_deref(), Some(url), "{remote}");
         }

@@ -1,9 +1,12 @@
 //! The source lines that a finding points at, bounded and made fit for a terminal.
 
+use std::ops::Range;
+
 use annotate_snippets::{AnnotationKind, Element, Origin, Snippet};
 
 use super::printable::{printable_line, seen};
 use crate::diagnostic::Label;
+use crate::mask::{MASK, Secrets};
 use crate::source::{FileId, Position, Source, Sources};
 
 /// Places shown of one finding; a cycle through a whole fleet is told in words.
@@ -38,7 +41,12 @@ struct Cluster<'a> {
 }
 
 /// The excerpts that show `labels`, the first label's file first.
-pub(super) fn of<'a>(labels: &'a [Label], sources: &'a Sources, columns: usize) -> Excerpts<'a> {
+pub(super) fn of<'a>(
+    labels: &'a [Label],
+    sources: &'a Sources,
+    secrets: &Secrets,
+    columns: usize,
+) -> Excerpts<'a> {
     let mut clusters: Vec<Cluster<'a>> = Vec::new();
     let mut untold = Vec::new();
     let mut far: Vec<(&Source, Place<'a>)> = Vec::new();
@@ -92,7 +100,11 @@ pub(super) fn of<'a>(labels: &'a [Label], sources: &'a Sources, columns: usize) 
         }
         untold.push(told_in_words(source, &place));
     }
-    elements.extend(clusters.iter().map(|cluster| snippet(cluster, columns)));
+    elements.extend(
+        clusters
+            .iter()
+            .map(|cluster| snippet(cluster, secrets.places(cluster.file), columns)),
+    );
     Excerpts {
         elements,
         gutter: last_line.map_or(1, |line| line.to_string().len()),
@@ -109,7 +121,8 @@ fn told_in_words(source: &Source, place: &Place<'_>) -> String {
     format!("{}:{line}:{column}: {what}", path(source))
 }
 
-fn snippet<'a>(cluster: &Cluster<'a>, columns: usize) -> Element<'a> {
+/// The lines of a cluster's places; what is `hidden` of the file, in order, is not shown.
+fn snippet<'a>(cluster: &Cluster<'a>, hidden: &[Range<usize>], columns: usize) -> Element<'a> {
     let lines = cluster.places.iter().map(|place| place.start.line);
     let first = lines.clone().min().unwrap_or(1);
     let last = lines.max().unwrap_or(first);
@@ -130,8 +143,19 @@ fn snippet<'a>(cluster: &Cluster<'a>, columns: usize) -> Element<'a> {
             shown = shown.max(start + letters + columns);
         }
         let mut starts = Vec::new();
-        for letter in line.chars().take(shown) {
+        let line_start = line.as_ptr() as usize - cluster.source.text().as_ptr() as usize;
+        let mut last_hidden: Option<usize> = None;
+        for (at, letter) in line.char_indices().take(shown) {
             starts.push(text.len());
+            let at = line_start + at;
+            let next = hidden.partition_point(|range| range.end <= at);
+            if hidden.get(next).is_some_and(|range| range.start <= at) {
+                if last_hidden != Some(next) {
+                    text.push_str(MASK);
+                }
+                last_hidden = Some(next);
+                continue;
+            }
             text.push(if letter == '\t' { letter } else { seen(letter) });
         }
         starts.push(text.len());
