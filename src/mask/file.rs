@@ -22,6 +22,9 @@ static VARIABLE: LazyLock<Regex> = LazyLock::new(|| {
 static EXPRESSION: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\$\{\{[^}]*\}\}").expect("it is tested"));
 
+/// The longest line that is read for itself.
+const LONGEST_LINE: usize = 64 * 1024;
+
 /// Nesting that TOML files are read to; what is deeper is refused when they are compiled.
 const DEEPEST: usize = 128;
 
@@ -66,9 +69,12 @@ impl Hidden {
         hidden.ranges.extend(text::shapes(text));
         // What could not be parsed is in no table, and a comment may be what was a value.
         match errors.is_empty() {
-            false => hidden.ranges.extend(text::values(text)),
+            false => {
+                hidden.ranges.extend(text::values(text));
+                hidden.add_lines(text, file);
+            }
             true => {
-                let comments = Comments { text, at: 0 }
+                let comments = Lines { text, at: 0 }
                     .filter(|line| text[line.clone()].trim_start().starts_with('#'));
                 for line in comments {
                     let found = text::values(text[line.clone()].trim_end());
@@ -85,13 +91,37 @@ impl Hidden {
     }
 }
 
+impl Hidden {
+    /// Reads each line for itself: of a key that is there twice, a table keeps one value.
+    fn add_lines(&mut self, text: &str, file: FileId) {
+        for line in (Lines { text, at: 0 }) {
+            let at = line.start;
+            let text = &text[line];
+            if !text.contains('=') || text.len() > LONGEST_LINE {
+                continue;
+            }
+            let (root, _) = DeTable::parse_recoverable(text);
+            let mut walk = Walk {
+                text,
+                variables: HashSet::new(),
+                found: Self::default(),
+            };
+            walk.fields(&table(root.get_ref(), file, 0), Spot::toml(), false);
+            let ranges = walk.found.ranges.into_iter();
+            self.ranges
+                .extend(ranges.map(|it| it.start + at..it.end + at));
+            self.values.extend(walk.found.values);
+        }
+    }
+}
+
 /// The lines of a text, as ranges.
-struct Comments<'t> {
+struct Lines<'t> {
     text: &'t str,
     at: usize,
 }
 
-impl Iterator for Comments<'_> {
+impl Iterator for Lines<'_> {
     type Item = Range<usize>;
 
     fn next(&mut self) -> Option<Range<usize>> {

@@ -21,6 +21,9 @@ const SHORTEST: usize = 6;
 /// A value is looked for line by line up to here, which no secret is longer than.
 const LONGEST: usize = 64 * 1024;
 
+/// Secrets of one place that are looked for however short they are.
+const MOST_AT_A_PLACE: usize = 32;
+
 /// The secrets that the texts of a run hold, and where.
 #[derive(Debug, Default)]
 pub(crate) struct Secrets {
@@ -38,6 +41,7 @@ impl Secrets {
     /// The same of the sides of a comparison; places are those of the last.
     pub(crate) fn of_all<'s>(sides: impl IntoIterator<Item = &'s Sources>) -> Self {
         let mut secrets = Self::default();
+        let mut last = None;
         for sources in sides {
             secrets.places.clear();
             for (file, source) in sources.iter() {
@@ -45,8 +49,23 @@ impl Secrets {
                 secrets.learn(hidden.values);
                 secrets.places.insert(file, hidden.ranges);
             }
+            last = Some(sources);
         }
-        secrets.ready()
+        let mut secrets = secrets.ready();
+        secrets.find_in(last);
+        secrets
+    }
+
+    /// Notes where else the texts hold a secret: of a key that is there twice, a table keeps one value.
+    fn find_in(&mut self, sources: Option<&Sources>) {
+        let Some(finder) = &self.finder else { return };
+        for (file, source) in sources.into_iter().flat_map(Sources::iter) {
+            let text = source.text();
+            let found = finder.find_iter(text).map(|it| it.range());
+            let found: Vec<_> = found.filter(|range| stands_alone(text, range)).collect();
+            let places = self.places.entry(file).or_default();
+            *places = merged(std::mem::take(places).into_iter().chain(found).collect());
+        }
     }
 
     /// These and the secrets of other files, of YAML.
@@ -127,18 +146,21 @@ impl Secrets {
     }
 
     /// The secrets that the place of a finding is in, as the file spells them.
-    pub(crate) fn at<'t>(&self, span: Span, source: &'t Source) -> impl Iterator<Item = &'t str> {
+    pub(crate) fn at<'t>(
+        &'t self,
+        span: Span,
+        source: &'t Source,
+    ) -> impl Iterator<Item = &'t str> {
         let at = span.range();
-        let touched = self
-            .places(span.file)
+        let all = self.places(span.file);
+        let first = all.partition_point(|range| range.end < at.start);
+        all[first..]
             .iter()
-            .filter(move |range| range.start <= at.end && at.start <= range.end);
-        let text = source.text();
-        touched
-            .filter_map(move |range| text.get(range.clone()))
-            .filter(|it| it.len() < LONGEST)
-            .collect::<Vec<_>>()
-            .into_iter()
+            .take_while(move |range| range.start <= at.end)
+            // A finding about a whole table quotes none of its values.
+            .take(MOST_AT_A_PLACE)
+            .filter_map(|range| source.text().get(range.clone()))
+            .filter(|secret| secret.len() < LONGEST)
     }
 
     /// `text`, which is about a place that holds `secrets`: whatever it quotes of them is not shown, however
