@@ -142,13 +142,15 @@ static LOGIN: LazyLock<Regex> = LazyLock::new(|| {
         .expect("it is tested")
 });
 
-/// `name=value`, `name: value`, `"name": "value"`, anywhere in a line.
-static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(concat!(
-        r#"(?P<name>[A-Za-z0-9_.$/\[\]-]+)\\?["']?\s*(?P<sign>=>|:=|=|:)\s*"#,
-        r#"(?P<value>\\?"(?:[^"\\]|\\[^"])*\\?"|'[^']*'|[^\s,;&}\])]+)"#
-    ))
-    .expect("it is tested")
+/// `name=`, `name: `, `"name": `, anywhere in a line.
+static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?P<name>[A-Za-z0-9_.$/\[\]-]+)\\?["']?\s*(?:=>|:=|=|:)\s*"#)
+        .expect("it is tested")
+});
+
+/// What follows one of [`ASSIGNED`].
+static ASSIGNED_VALUE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"\A(?:\\?"(?:[^"\\]|\\[^"])*\\?"|'[^']*'|[^\s,;&}\])]+)"#).expect("it is tested")
 });
 
 /// `password: x y z`, `- "api_token" = "x"`: a line of its own.
@@ -239,15 +241,24 @@ pub(super) fn values(text: &str) -> Vec<Range<usize>> {
     if !text.contains(['=', ':']) {
         return found;
     }
-    for assignment in ASSIGNMENT.captures_iter(text) {
-        let (Some(name), Some(value)) = (assignment.name("name"), assignment.name("value")) else {
+    let mut end = 0;
+    for assigned in ASSIGNED.captures_iter(text) {
+        let (Some(whole), Some(name)) = (assigned.get(0), assigned.name("name")) else {
             continue;
         };
-        // `https://…` and `host:80` are no assignments
-        if value.as_str().starts_with("//") || !names_secret(name.as_str()) {
+        // What a value holds of assignments is hidden with it.
+        if whole.start() < end || !names_secret(name.as_str()) {
             continue;
         }
-        let bare = trimmed(text, value.range());
+        let Some(value) = ASSIGNED_VALUE.find(&text[whole.end()..]) else {
+            continue;
+        };
+        // `https://…` is not an assignment
+        if value.as_str().starts_with("//") {
+            continue;
+        }
+        end = whole.end() + value.end();
+        let bare = trimmed(text, whole.end()..end);
         if !is_reference(&text[bare.clone()]) && !is_switch(&text[bare.clone()]) {
             found.push(bare);
         }
