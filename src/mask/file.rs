@@ -232,7 +232,7 @@ impl Walk<'_> {
             format!("Expression{}Value", names.len() - 1)
         });
         let ranges = match (is_hidden(&text, spot), spot.is_sensitive) {
-            (true, _) => Vec::from([0..text.len()]),
+            (true, _) => std::iter::once(0..text.len()).collect(),
             (false, true) => address(&text),
             (false, false) => Inside::of(&text, spot.patches_secret).ranges,
         };

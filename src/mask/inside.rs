@@ -204,7 +204,7 @@ pub(super) fn address(text: &str) -> Vec<Range<usize>> {
         return Vec::new();
     }
     let Some((scheme, rest)) = text.split_once("://") else {
-        return Vec::from([0..text.len()]);
+        return std::iter::once(0..text.len()).collect();
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let start = scheme.len() + "://".len();
