@@ -40,6 +40,7 @@ pub mod rules;
 pub mod schema;
 pub mod settings;
 pub mod source;
+pub(crate) mod survey;
 pub(crate) mod templates;
 pub mod tree;
 pub mod upgrade;

@@ -282,9 +282,12 @@ impl Project {
             &around,
             &Facts {
                 repository: Some(&self.snapshot),
+                trees: Some(&self.existing),
+                survey: None,
             },
             &mut self.diagnostics,
         );
+        self.sources.add_all_of_repository(self.diagnostics.texts());
         self.finish(built, around, includes, only, releases);
     }
 

@@ -6,6 +6,23 @@ use camino::{Utf8Path, Utf8PathBuf};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(u32);
 
+impl FileId {
+    /// The first of the files of the repository, which have numbers of their own.
+    const REPOSITORY: u32 = 1 << 31;
+
+    /// The `at`th file that was read of the repository's own.
+    pub(crate) fn in_repository(at: usize) -> Self {
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        Self(Self::REPOSITORY.saturating_add(at).min(u32::MAX - 1))
+    }
+
+    /// Which file of the repository it is, if it is one.
+    pub(crate) fn of_repository(self) -> Option<usize> {
+        let is_one = self.0 >= Self::REPOSITORY && self != Span::BUILT_IN.file;
+        is_one.then_some((self.0 & !Self::REPOSITORY) as usize)
+    }
+}
+
 /// A range of bytes in one of the run's texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {
@@ -18,6 +35,8 @@ pub struct Span {
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<Source>,
+    /// Files of the repository, which are here only where a message points into them.
+    of_repository: std::collections::BTreeMap<FileId, Source>,
 }
 
 /// A text and the path that messages call it by.
@@ -77,20 +96,26 @@ impl Span {
 impl Sources {
     /// Adds a text. `path` is what messages print: relative to the folder of the TOML file.
     pub fn add(&mut self, path: impl Into<Utf8PathBuf>, text: impl Into<String>) -> FileId {
-        let text = text.into();
-        let mut line_starts = vec![0];
-        line_starts.extend(
-            text.bytes()
-                .enumerate()
-                .filter(|(_, byte)| *byte == b'\n')
-                .map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
-        );
-        self.files.push(Source {
-            path: path.into(),
-            text,
-            line_starts,
-        });
+        self.files.push(Source::new(path.into(), text.into()));
         FileId(u32::try_from(self.files.len() - 1).expect("a run has fewer than 2^32 files"))
+    }
+
+    /// Adds a file of the repository that has its number already.
+    pub(crate) fn add_of_repository(
+        &mut self,
+        file: FileId,
+        path: impl Into<Utf8PathBuf>,
+        text: impl Into<String>,
+    ) {
+        let source = Source::new(path.into(), text.into());
+        self.of_repository.insert(file, source);
+    }
+
+    /// Adds the files of the repository that others have.
+    pub(crate) fn add_all_of_repository(&mut self, others: &Sources) {
+        let more = others.of_repository.iter();
+        self.of_repository
+            .extend(more.map(|(file, source)| (*file, source.clone())));
     }
 
     /// The text that was added first: the TOML file's.
@@ -100,7 +125,10 @@ impl Sources {
 
     /// The text that `file` names; `None` for built-in values.
     pub fn get(&self, file: FileId) -> Option<&Source> {
-        self.files.get(file.0 as usize)
+        match file.of_repository() {
+            Some(_) => self.of_repository.get(&file),
+            None => self.files.get(file.0 as usize),
+        }
     }
 
     /// All texts, in the order they were added.
@@ -123,6 +151,21 @@ impl Sources {
 }
 
 impl Source {
+    fn new(path: Utf8PathBuf, text: String) -> Self {
+        let mut line_starts = vec![0];
+        line_starts.extend(
+            text.bytes()
+                .enumerate()
+                .filter(|(_, byte)| *byte == b'\n')
+                .map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
+        );
+        Self {
+            path,
+            text,
+            line_starts,
+        }
+    }
+
     pub fn path(&self) -> &Utf8Path {
         &self.path
     }

@@ -1,10 +1,14 @@
 //! Folders and the objects that Flux builds from them, compared with `kubectl kustomize` where it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use fluxgen::files::MemoryFiles;
 use fluxgen::kustomize::{Build, Contents, InlinePatch, Resolver, Target};
+use fluxgen::node::{Node, Value};
+use fluxgen::resource::Resource;
+use fluxgen::source::Span;
+use fluxgen::yaml::read_all;
 
 const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n";
 const NAMESPACE: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n";
@@ -82,7 +86,7 @@ fn what_flux_adds_wins_over_the_kustomization_file() {
 }
 
 #[test]
-fn what_is_elsewhere_or_generated_is_said_to_be_unknown() {
+fn what_is_elsewhere_is_said_to_be_unknown() {
     let files = files(&[(
         "apps/kustomization.yaml",
         "resources: ['https://token@example.com/a.yaml', github.com/acme/base//web?ref=v1]\n\
@@ -90,13 +94,16 @@ fn what_is_elsewhere_or_generated_is_said_to_be_unknown() {
          transformers: [x.yaml]\n",
     )]);
     let contents = Resolver::new(&files).contents(&build("apps"));
-    assert_eq!(names(&contents), ["ConfigMap plain"]);
+    // The hash is that of kustomize itself.
+    assert_eq!(
+        names(&contents),
+        ["ConfigMap hashed-4h2mbtbbt6", "ConfigMap plain"]
+    );
     let unknown: Vec<_> = contents.unknown.iter().map(String::as_str).collect();
     assert_eq!(
         unknown,
         [
             "`apps`: `transformers` is not followed",
-            "the name of ConfigMap `hashed` ends in a hash of its contents",
             "the remote base `github.com/acme/base//web?ref=v1`",
             "the remote base `https://example.com/a.yaml`",
         ]
@@ -303,5 +310,156 @@ fn the_names_are_those_of_kubectl_kustomize() {
             "{what}"
         );
         assert!(!theirs.is_empty(), "{what}");
+    }
+}
+
+/// What the Go modules of kustomize-controller build, by `tests/oracle build tests/facts/kustomize.txtar`.
+#[derive(serde::Deserialize)]
+struct Answer {
+    name: String,
+    #[serde(default)]
+    error: String,
+    /// Where variables without a value are refused.
+    #[serde(default)]
+    strict: String,
+    #[serde(default)]
+    objects: Vec<serde_json::Value>,
+}
+
+/// Repositories in which something is not followed, and is said to be not known.
+const NOT_FOLLOWED: &[&str] = &[];
+
+#[test]
+fn folders_build_as_in_the_controller() {
+    let answers: Vec<Answer> =
+        serde_json::from_str(include_str!("facts/kustomize.json")).expect("facts");
+    let texts = include_str!("facts/kustomize.txtar");
+    let repositories: BTreeMap<&str, &str> = format!("\n{texts}")
+        .split("\n=== ")
+        .skip(1)
+        .map(|part| part.split_once('\n').expect("a name"))
+        .map(|(name, body)| (&*name.trim().to_owned().leak(), &*body.to_owned().leak()))
+        .collect();
+    assert_eq!(answers.len(), repositories.len());
+    assert!(answers.len() > 200);
+    let mut wrong = Vec::new();
+    for answer in &answers {
+        let ours = built(repositories[answer.name.as_str()]);
+        if let Err(why) = agrees(answer, &ours) {
+            wrong.push(format!("{}: {why}", answer.name));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+fn built(body: &str) -> Contents {
+    let mut files = MemoryFiles::default();
+    let mut spec = String::from("{}");
+    for part in format!("\n{body}").split("\n-- ").skip(1) {
+        let (path, text) = part.split_once(" --\n").unwrap_or((part, ""));
+        match path {
+            "flux.yaml" => spec = text.to_owned(),
+            path => files.insert(path, format!("{text}\n")),
+        }
+    }
+    let text = format!(
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n\
+         metadata: {{name: test, namespace: flux-system}}\nspec:\n  {}\n",
+        spec.trim_end().replace('\n', "\n  ")
+    );
+    let mut nodes = read_all(&text, Span::BUILT_IN.file).expect("a spec");
+    let kustomization = Resource::from_node(nodes.remove(0)).expect("a Kustomization");
+    Resolver::new(&files)
+        .contents(&Build::of(&kustomization))
+        .as_ref()
+        .clone()
+}
+
+fn agrees(answer: &Answer, ours: &Contents) -> Result<(), String> {
+    let is_unknown = !ours.unknown.is_empty();
+    if is_unknown != NOT_FOLLOWED.contains(&answer.name.as_str()) {
+        return Err(format!("not known: {:?}", ours.unknown));
+    }
+    match (&ours.broken, answer.error.is_empty()) {
+        (Some(_), false) => return Ok(()),
+        (None, true) => {}
+        (ours, _) => return Err(format!("{ours:?}, not {:?}", answer.error)),
+    }
+    if ours.unset.is_empty() != answer.strict.is_empty() {
+        return Err(format!("unset {:?}, not {:?}", ours.unset, answer.strict));
+    }
+    let key = |object: &serde_json::Value| {
+        let text = |pointer: &str| object.pointer(pointer).map(ToString::to_string);
+        format!(
+            "{:?} {:?} {:?} {:?}",
+            text("/apiVersion"),
+            text("/kind"),
+            text("/metadata/namespace"),
+            text("/metadata/name")
+        )
+    };
+    let theirs: BTreeMap<_, _> = answer
+        .objects
+        .iter()
+        .map(|object| (key(object), without_origin(object.clone())))
+        .collect();
+    let ours: BTreeMap<_, _> = ours
+        .objects
+        .values()
+        .filter_map(|built| built.resource.as_ref())
+        .map(|resource| json(&resource.node))
+        .map(|object| (key(&object), object))
+        .collect();
+    if ours.keys().ne(theirs.keys()) {
+        let names = |objects: &BTreeMap<String, serde_json::Value>| {
+            objects.keys().cloned().collect::<Vec<_>>().join(", ")
+        };
+        return Err(format!("{}, not {}", names(&ours), names(&theirs)));
+    }
+    for (key, object) in &ours {
+        if *object != theirs[key] {
+            return Err(format!("\n  {object}\nnot\n  {}", theirs[key]));
+        }
+    }
+    Ok(())
+}
+
+/// A note of where an object is from, which is there if the kustomization file has no `resources`.
+fn without_origin(mut object: serde_json::Value) -> serde_json::Value {
+    let metadata = object["metadata"].as_object_mut().expect("metadata");
+    if let Some(annotations) = metadata
+        .get_mut("annotations")
+        .and_then(|it| it.as_object_mut())
+    {
+        annotations.remove("config.kubernetes.io/origin");
+        if annotations.is_empty() {
+            metadata.remove("annotations");
+        }
+    }
+    object
+}
+
+fn json(node: &Node) -> serde_json::Value {
+    match node.value.scalar() {
+        Value::Null | Value::Marked(_) => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Integer(value) => i64::try_from(*value).expect("a small number").into(),
+        Value::Float(value) if value.fract() == 0.0 => format!("{value}")
+            .parse::<i64>()
+            .map_or_else(|_| (*value).into(), Into::into),
+        Value::Float(value) => (*value).into(),
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => items.iter().map(json).collect(),
+        Value::Table(table) => {
+            let entries = table.iter();
+            entries
+                .map(|(key, entry)| (key.to_owned(), json(&entry.node)))
+                .collect()
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use indexmap::IndexMap;
 
 use crate::budget;
-use crate::source::Span;
+use crate::source::{Sources, Span};
 
 mod fold;
 mod ignore;
@@ -161,6 +161,8 @@ pub struct Diagnostics {
     ignores: Ignores,
     /// What is found does not change what would be written.
     is_judging: bool,
+    /// The repository's own files that findings point into.
+    texts: Sources,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -222,6 +224,21 @@ impl Diagnostics {
     /// Takes the comments of the TOML file by which findings are ignored.
     pub(crate) fn ignore(&mut self, ignores: Ignores) {
         self.ignores = ignores;
+    }
+
+    /// Adds the texts of the repository's own files that findings point into; `add` has those of a place.
+    pub(crate) fn add_texts(
+        &mut self,
+        add: impl FnOnce(&mut dyn Iterator<Item = Span>, &mut Sources),
+    ) {
+        let labels = self.found.values().flat_map(|found| &found.labels);
+        let mut spans = labels.map(|label| label.span);
+        add(&mut spans, &mut self.texts);
+    }
+
+    /// The texts that `add_texts` added, for those who show the findings.
+    pub(crate) fn texts(&self) -> &Sources {
+        &self.texts
     }
 
     /// From here on what is asked for is known, and findings only judge it; or no longer.

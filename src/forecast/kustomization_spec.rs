@@ -1,9 +1,7 @@
 //! A Flux Kustomization as far as the rules need it.
 
-use std::collections::BTreeMap;
-
 use super::view::{flag, text};
-use crate::kustomize::{Build, InlinePatch, Target};
+use crate::kustomize::Build;
 use crate::node::Node;
 use crate::resource::Resource;
 
@@ -118,52 +116,7 @@ impl<'a> KustomizationSpec<'a> {
 
     /// What Flux builds from its folder.
     pub(crate) fn build(&self) -> Build {
-        let spec = |key: &str| self.resource.get(&["spec", key]);
-        let owned = |value: Option<&str>| value.map(str::to_owned);
-        let post_build = spec("postBuild");
-        let substitute = post_build
-            .and_then(|it| it.get("substitute"))
-            .and_then(Node::as_table);
-        Build {
-            path: crate::kustomize::normalised(self.path),
-            target_namespace: owned(self.target_namespace),
-            name_prefix: owned(self.name_prefix),
-            name_suffix: owned(self.name_suffix),
-            components: items(spec("components"))
-                .iter()
-                .filter_map(|item| item.as_str().map(str::to_owned))
-                .collect(),
-            ignore_missing_components: flag(spec("ignoreMissingComponents")),
-            has_images: !items(spec("images")).is_empty(),
-            patches: items(spec("patches"))
-                .iter()
-                .filter_map(|item| {
-                    Some(InlinePatch {
-                        patch: item.get("patch")?.as_str()?.to_owned(),
-                        target: item.get("target").map(target),
-                    })
-                })
-                .collect(),
-            substitute: substitute
-                .into_iter()
-                .flat_map(|table| table.iter())
-                .filter_map(|(key, entry)| Some((key.to_owned(), entry.node.as_str()?.to_owned())))
-                .collect::<BTreeMap<_, _>>(),
-            substitutes_from_cluster: post_build.and_then(|it| it.get("substituteFrom")).is_some(),
-            substitutes: post_build.is_some(),
-        }
-    }
-}
-
-fn target(node: &Node) -> Target {
-    let part = |key: &str| text(node.get(key)).map(str::to_owned);
-    Target {
-        group: part("group"),
-        kind: part("kind"),
-        namespace: part("namespace"),
-        name: part("name"),
-        has_selector: node.get("labelSelector").is_some()
-            || node.get("annotationSelector").is_some(),
+        Build::of(self.resource)
     }
 }
 

@@ -1,28 +1,46 @@
-//! The objects that Flux would build from a folder of the repository: their names, not their
-//! contents. Kustomize's rules are followed as far as they decide who an object is; what needs
-//! the network, a hash of contents or a plugin is told as not known here.
+//! The objects that Flux builds from a folder of the repository, as kustomize and kustomize-controller
+//! build them: whole objects, each with its file and line.
+//!
+//! What needs the network, a plugin or a value of the cluster is reported as not known here.
+//! `tests/oracle` builds the same folders with the Go modules that the controller is made of.
 //!
 //! Source: <https://fluxcd.io/flux/components/kustomize/kustomizations/#generating-a-kustomizationyaml-file>
 
+mod artifact;
 mod document;
+mod emission;
+mod flux;
+mod generate;
+mod item;
+mod json_patch;
 mod kustomization;
+mod merge;
 mod patch;
+mod reference;
+mod replacement;
 mod resolve;
+mod selector;
 mod substitute;
 mod transform;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use artifact::Artifact;
+pub use kustomization::Image;
 pub use resolve::Resolver;
+pub(crate) use resolve::is_local;
+pub use selector::Target;
+pub use substitute::Retyped;
 pub(crate) use substitute::unset_variables;
 
 use crate::resource::{Identity, Resource};
+use crate::source::Span;
 
 /// What a Flux Kustomization adds to the folder it builds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Build {
-    /// Relative to the repository's root; `./` and an empty path are the root.
+    /// Relative to the root of the artifact; `./` and an empty path are the root.
     pub path: String,
     pub target_namespace: Option<String>,
     pub name_prefix: Option<String>,
@@ -30,15 +48,18 @@ pub struct Build {
     /// Relative to `path`.
     pub components: Vec<String>,
     pub ignore_missing_components: bool,
-    /// `images` is there, which writes over the images of containers.
-    pub has_images: bool,
+    pub images: Vec<Image>,
     pub patches: Vec<InlinePatch>,
+    /// `commonMetadata`: labels and annotations of every object.
+    pub common_metadata: CommonMetadata,
     /// `postBuild.substitute`.
     pub substitute: BTreeMap<String, String>,
     /// `postBuild.substituteFrom` is there: variables may have values that are not known here.
     pub substitutes_from_cluster: bool,
-    /// `postBuild` is there at all: without it `${var}` stays as it is.
+    /// Variables are substituted: without values `${var}` stays as it is.
     pub substitutes: bool,
+    /// Which files of the repository the source's artifact holds.
+    pub artifact: Artifact,
 }
 
 impl Build {
@@ -53,7 +74,12 @@ impl Build {
                 "ignoreMissingComponents",
                 self.ignore_missing_components == other.ignore_missing_components,
             ),
+            ("images", self.images == other.images),
             ("patches", self.patches == other.patches),
+            (
+                "commonMetadata",
+                self.common_metadata == other.common_metadata,
+            ),
             ("postBuild", same_values),
         ]
         .into_iter()
@@ -66,19 +92,14 @@ impl Build {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InlinePatch {
     pub patch: String,
-    /// Group, kind, namespace and name of the target, as far as they are given.
     pub target: Option<Target>,
 }
 
-/// Which objects a patch is for. Names are anchored regular expressions, as in kustomize.
+/// `spec.commonMetadata`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Target {
-    pub group: Option<String>,
-    pub kind: Option<String>,
-    pub namespace: Option<String>,
-    pub name: Option<String>,
-    /// There is a label or annotation selector, which is not followed here.
-    pub has_selector: bool,
+pub struct CommonMetadata {
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// The objects of a folder.
@@ -89,10 +110,12 @@ pub struct Contents {
     pub unknown: BTreeSet<String>,
     /// Variables without a default that `postBuild.substitute` gives no value.
     pub unset: BTreeSet<Unset>,
-    /// Objects whose variables a patch may remove: they are not in `unset`.
-    pub unjudged: usize,
+    /// Strings that are none any longer after substitution.
+    pub retyped: Vec<(Identity, Retyped)>,
     /// The folder is not there, or kustomize would refuse it: Flux applies and prunes nothing.
     pub broken: Option<String>,
+    /// Where the fault is, and what kind it is.
+    pub fault: Option<Fault>,
 }
 
 /// A variable of an object that has no value.
@@ -100,19 +123,73 @@ pub struct Contents {
 pub struct Unset {
     pub variable: String,
     pub object: Identity,
-    /// The file that it stands in, from the repository's root.
+    /// The file that it is in, from the repository's root.
     pub file: String,
+    pub span: Span,
 }
 
 /// What is known of one object.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Built {
-    /// The file that it stands in, from the repository's root.
+    /// The file that it is from, from the repository's root.
     pub file: String,
+    /// Where its document begins in that file.
+    pub place: Option<Span>,
     /// Garbage collection passes it over: `kustomize.toolkit.fluxcd.io/prune: disabled` and its kin.
     pub prune_disabled: bool,
-    /// The whole document, for the kinds whose deletion makes a controller delete more.
+    /// The whole object.
     pub resource: Option<Arc<Resource>>,
+}
+
+/// Why a build fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub message: String,
+    pub span: Option<Span>,
+    pub kind: FaultKind,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FaultKind {
+    /// Kustomize refuses the build.
+    #[default]
+    Build,
+    /// The folder of the build itself is missing.
+    NoFolder,
+    /// One of the Flux Kustomization's own components is missing or not local.
+    Component,
+    /// `postBuild.substitute` has a name that no variable can have.
+    Variable,
+    /// An object's text cannot be substituted.
+    Substitution,
+    /// It is larger than what is built here.
+    Limit,
+}
+
+impl Fault {
+    pub(crate) fn at(message: String, span: Span) -> Self {
+        Self {
+            message,
+            span: (!span.is_built_in()).then_some(span),
+            kind: FaultKind::Build,
+        }
+    }
+
+    fn of(kind: FaultKind, message: String) -> Self {
+        Self {
+            message,
+            span: None,
+            kind,
+        }
+    }
+
+    /// The same with a file's name before its message.
+    fn within(self, file: &str) -> Self {
+        Self {
+            message: format!("`{file}`: {}", self.message),
+            ..self
+        }
+    }
 }
 
 /// One spelling for all paths of a Flux Kustomization that mean one folder.

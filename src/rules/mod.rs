@@ -1,18 +1,24 @@
 //! What a graph must hold to beyond its schemas: one file and one row a rule.
 
 mod applied_twice;
+mod component_not_found;
 mod cross_namespace;
 mod dangling_reference;
 mod dependency_cycle;
+mod malformed_substitution;
 mod missing_component;
 mod not_checked;
 mod path_not_found;
 mod policy_lint;
 mod policy_test;
+mod retyped_value;
 mod shared_release;
+mod unbuildable_folder;
 mod unknown_alias;
 mod unset_variable;
 mod unused_external;
+
+use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostics;
 use crate::files::Snapshot;
@@ -20,6 +26,8 @@ use crate::link::Graph;
 use crate::node::{Node, Value};
 use crate::resource::Resource;
 use crate::settings::{Install, Settings};
+use crate::survey::Survey;
+use crate::tree::Existing;
 
 /// A rule: what it finds is explained by its page.
 pub struct Rule {
@@ -37,6 +45,10 @@ pub struct Rule {
 pub struct Facts<'a> {
     /// The state of the repository that is compiled. What it is read from is the edge's business.
     pub repository: Option<&'a Snapshot>,
+    /// What is in the trees of the clusters, by their names.
+    pub trees: Option<&'a BTreeMap<String, Existing>>,
+    /// What the clusters apply; there is one wherever there is a repository.
+    pub(crate) survey: Option<&'a Survey<'a>>,
 }
 
 impl Facts<'_> {
@@ -102,7 +114,11 @@ pub static RULES: &[Rule] = &[
     applied_twice::RULE,
     missing_component::RULE,
     unknown_alias::RULE,
+    component_not_found::RULE,
+    unbuildable_folder::RULE,
+    malformed_substitution::RULE,
     unset_variable::RULE,
+    retyped_value::RULE,
     unused_external::RULE,
     cross_namespace::RULE,
     policy_test::RULE,

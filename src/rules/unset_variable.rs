@@ -2,20 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::{Facts, Rule, builds_the_repository};
+use super::{Facts, Rule};
 use crate::diagnostic::nearest::nearest;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::expand::Variant;
 use crate::files::Snapshot;
-use crate::forecast::kustomization_spec::KustomizationSpec;
-use crate::kustomize::{Contents, Resolver, Unset, normalised};
+use crate::kustomize::{self, Unset};
 use crate::link::Graph;
 use crate::node::Node;
 use crate::resource::Resource;
 use crate::schema::FluxMinor;
-use crate::settings::Settings;
-use crate::settings::folder::Folders;
 use crate::source::Span;
+use crate::survey::{Applier, Contents};
 
 pub(super) const RULE: Rule = Rule {
     code: "unset-variable",
@@ -24,12 +21,12 @@ pub(super) const RULE: Rule = Rule {
 From Flux 2.9 on kustomize-controller refuses to build a Kustomization whose manifests use `${var}` when
 `postBuild` gives `var` no value and the text no default. Older versions wrote an empty string.
 
-What is looked at: the folders of this repository that a Kustomization with `postBuild.substitute`
-builds, generated ConfigMaps and patches among it, in clusters of Flux 2.9 or newer. With
+Checked are the folders of this repository that a Kustomization with `postBuild.substitute` builds, also one
+in the repository's own YAML, in clusters of Flux 2.9 or newer: the objects as kustomize builds them, with
+what is inside of defaults, which Flux evaluates whether or not it needs them. With
 `substituteFrom` the values are in the cluster, so nothing is said. Objects with the label or annotation
 `kustomize.toolkit.fluxcd.io/substitute: disabled` are left alone by Flux and here, and so is a cluster
-whose `flux.patches` turn the feature gate `StrictPostBuildSubstitutions` off. Where a `.sourceignore`
-decides what Flux sees, nothing is looked at.
+whose `flux.patches` turn the feature gate `StrictPostBuildSubstitutions` off.
 
 Give the variable a value in `postBuild.substitute`, or the text a default: `${var:=value}`. Where the
 text itself is meant, as in a script, write `$${var}`.
@@ -45,79 +42,43 @@ const GATE: &str = "StrictPostBuildSubstitutions=false";
 const PLACES: usize = 3;
 
 fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
-    let Some(repository) = facts.repository else {
+    let (Some(survey), Some(repository)) = (facts.survey, facts.repository) else {
         return;
     };
     let settings = graph.settings();
-    let resolver = Resolver::new(&**repository.files());
-    let trees = Folders::of(settings, repository);
-    let mut unjudged = 0;
-    for variant in &graph.validated.expanded.variants {
+    for (at, cluster) in settings.clusters.iter().enumerate() {
         let is_strict = "2.9"
             .parse()
-            .is_ok_and(|strict: FluxMinor| variant.minor >= strict);
-        if !is_strict {
+            .is_ok_and(|strict: FluxMinor| cluster.flux.minor >= strict);
+        if !is_strict || facts.controllers_are_told(settings, at, GATE) {
             continue;
         }
-        for resource in &variant.resources {
-            let Some(spec) = judged(resource, settings, &trees) else {
+        for applier in &survey.cluster(at).appliers {
+            let (Some(resource), Contents::Folder(build, contents)) =
+                (&applier.resource, &applier.contents)
+            else {
                 continue;
             };
-            if facts.controllers_are_told(settings, variant.cluster, GATE) {
+            if applier.is_suspended || !build.substitutes || build.substitutes_from_cluster {
                 continue;
             }
-            let contents = resolver.contents(&spec.build());
-            if contents
-                .unknown
-                .iter()
-                .any(|reason| reason.contains(".sourceignore"))
-            {
-                continue;
-            }
-            unjudged += contents.unjudged;
-            tell(variant, resource, &contents, repository, diagnostics);
+            let cluster = cluster.name.value.as_str();
+            tell(
+                applier,
+                resource,
+                contents,
+                (cluster, repository),
+                diagnostics,
+            );
         }
     }
-    if unjudged > 0 {
-        let (s, verb) = if unjudged == 1 {
-            ("", "is")
-        } else {
-            ("s", "are")
-        };
-        diagnostics.push(Diagnostic::note(
-            "not-checked",
-            format!("variables of {unjudged} object{s} that patches change {verb} not checked"),
-        ));
-    }
-}
-
-/// A Kustomization whose variables are all known, over manifests that are there to be seen.
-fn judged<'a>(
-    resource: &'a Resource,
-    settings: &Settings,
-    trees: &Folders,
-) -> Option<KustomizationSpec<'a>> {
-    let spec = |path: &[&str]| resource.get(&["spec"])?.at(path);
-    let text = |path: &[&str]| spec(path).and_then(Node::as_str);
-    let has_values = spec(&["postBuild", "substitute"])
-        .and_then(Node::as_table)
-        .is_some_and(|values| !values.is_empty());
-    let substitutes = has_values || text(&["postBuild", "substituteStrategy"]) == Some("Always");
-    let is_known = spec(&["postBuild", "substituteFrom"]).is_none();
-    if !builds_the_repository(resource, settings) || !substitutes || !is_known {
-        return None;
-    }
-    let spec = KustomizationSpec::of(resource);
-    // What stands in the trees is made by this very run.
-    let path = normalised(spec.path);
-    (!trees.touch(&path)).then_some(spec)
 }
 
 fn tell(
-    variant: &Variant,
+    applier: &Applier,
     resource: &Resource,
-    contents: &Contents,
-    repository: &Snapshot,
+    contents: &kustomize::Contents,
+    (cluster, repository): (&str, &Snapshot),
     diagnostics: &mut Diagnostics,
 ) {
     let mut by_variable: BTreeMap<&str, Vec<&Unset>> = BTreeMap::new();
@@ -133,7 +94,7 @@ fn tell(
         .get(&["spec", "postBuild"])
         .map(|node| node.span)
         .filter(|span: &Span| !span.is_built_in())
-        .unwrap_or(variant.span);
+        .unwrap_or(applier.place);
     for (variable, uses) in by_variable {
         let name = &resource.identity.name;
         let mut diagnostic = Diagnostic::error(
@@ -153,6 +114,7 @@ fn tell(
             Some(near) => diagnostic.with_help(format!("did you mean `${{{near}}}`?")),
             None => diagnostic,
         };
+        let diagnostic = diagnostic.in_cluster(cluster);
         diagnostics.push(diagnostic.with_help(format!(
             "set `postBuild.substitute.{variable}`, write a default, `${{{variable}:=…}}`, or `$${{{variable}}}` for the text itself"
         )));

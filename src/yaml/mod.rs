@@ -7,6 +7,7 @@ mod reader;
 mod scalar;
 mod writer;
 
+pub(crate) use reader::read_manifests;
 pub use reader::{MAX_TEXT, ReadError, read_all};
-pub(crate) use scalar::is_plain;
+pub(crate) use scalar::{bare, float_text, is_plain};
 pub use writer::{write, write_at, write_scalar};

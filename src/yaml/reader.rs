@@ -41,7 +41,17 @@ pub struct ReadError {
 /// YAML's own, control characters, nesting over 128 levels, aliases that would swell the document, and texts over
 /// [`MAX_TEXT`]. Keys that are numbers or booleans become the strings they are in JSON.
 pub fn read_all(text: &str, file: FileId) -> Result<Vec<Node>, ReadError> {
+    read(text, file, true)
+}
+
+/// The same as kustomize reads files: `yes`, `on`, `y` and the like are strings.
+pub(crate) fn read_manifests(text: &str, file: FileId) -> Result<Vec<Node>, ReadError> {
+    read(text, file, false)
+}
+
+fn read(text: &str, file: FileId, has_words: bool) -> Result<Vec<Node>, ReadError> {
     let mut reader = Reader::new(text, file);
+    reader.has_words = has_words;
     if text.len() > MAX_TEXT {
         let message = format!("text of {} bytes is longer than {MAX_TEXT}", text.len());
         return Err(reader.error(message, 0));
@@ -74,6 +84,8 @@ pub fn read_all(text: &str, file: FileId) -> Result<Vec<Node>, ReadError> {
 struct Reader<'t> {
     text: &'t str,
     file: FileId,
+    /// `yes` and `no` are booleans, as in YAML 1.1.
+    has_words: bool,
     /// The length of a byte order mark, which the parser does not get.
     skipped: usize,
     events: Parser<'t, StrInput<'t>>,
@@ -111,6 +123,7 @@ impl<'t> Reader<'t> {
         Self {
             text,
             file,
+            has_words: true,
             skipped: text.len() - body.len(),
             events: Parser::new_from_str_with_options(body, options),
             budget: 0,
@@ -165,6 +178,12 @@ impl<'t> Reader<'t> {
             .ok_or_else(|| self.error("the text ends in the middle".to_owned(), end))
     }
 
+    /// The meaning of a bare word that is not a string.
+    fn bare(&self, text: &str) -> Option<Value> {
+        let is_word = || !matches!(text.as_bytes().first(), Some(b't' | b'T' | b'f' | b'F'));
+        bare(text).filter(|value| self.has_words || !matches!(value, Value::Bool(_) if is_word()))
+    }
+
     /// Reads the node that begins with an event. `place` is that of its key.
     fn node(&mut self, at: Located<'t>, place: Span, depth: usize) -> Result<Node, ReadError> {
         let start = at.range.start;
@@ -174,7 +193,7 @@ impl<'t> Reader<'t> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.spend(text.len() + 1, start)?;
                 let value = match tag.as_deref() {
-                    None if style == ScalarStyle::Plain => bare(&text),
+                    None if style == ScalarStyle::Plain => self.bare(&text),
                     None => None,
                     Some(tag) => Some(self.tagged(&text, tag, at.tag)?),
                 };

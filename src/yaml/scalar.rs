@@ -81,7 +81,7 @@ fn is_reserved(text: &str) -> bool {
 /// `yes` and `off` are booleans, `0777` is 511, `1_000` is 1000 and `0b11` is 3; dates and base-60 numbers are strings.
 ///
 /// Source: <https://github.com/kubernetes-sigs/yaml>, which reads YAML 1.1.
-pub(super) fn bare(text: &str) -> Option<Value> {
+pub(crate) fn bare(text: &str) -> Option<Value> {
     let value = match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "true" | "True" | "TRUE" => Value::Bool(true),
