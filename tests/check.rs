@@ -330,3 +330,177 @@ fn paths_start_at_the_root_of_the_repository_where_flux_syncs_it() {
     std::fs::write(folder.path().join("fluxgen.toml"), toml("./apps", "")).expect("written");
     assert_eq!(git::fluxgen(folder.path(), &["check"]).stderr, "");
 }
+
+/// A repository whose `fluxgen.toml` has a Kustomization `app` with more keys, and files beside it.
+fn with_app(more: &str, files: &[(&str, &str)]) -> Repository {
+    let repository = Repository::new();
+    repository.write(
+        "fluxgen.toml",
+        &format!(
+            "[repo]\nurl = \"https://github.com/acme/fleet\"\n[flux]\nversion = \"2.9.4\"\n[clusters.prod]\n\
+             [kustomizations.app]\npath = \"./app\"\n{more}"
+        ),
+    );
+    for (path, text) in files {
+        repository.write(path, text);
+    }
+    repository
+}
+
+/// What `check` says, in one line each.
+fn checked(repository: &Repository) -> (Option<i32>, String) {
+    let run = repository.fluxgen(&["check"]);
+    (run.code, run.stderr)
+}
+
+const CONFIG: &str =
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: default}\ndata:\n";
+const INNER: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n\
+    metadata: {name: inner, namespace: flux-system}\nspec:\n  interval: 10m\n  path: ./inner\n  prune: true\n  \
+    sourceRef: {kind: GitRepository, name: flux-system}\n";
+
+#[test]
+fn a_string_that_substitution_makes_a_number_is_refused_at_its_line() {
+    let data = format!("{CONFIG}  port: \"${{port}}\"\n");
+    let values = "postBuild.substitute = { port = \"8080\" }\n";
+    let repository = with_app(values, &[("app/cm.yaml", &data)]);
+    let (code, text) = checked(&repository);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("error[retyped-value]"), "{text}");
+    assert!(text.contains("app/cm.yaml:5:"), "{text}");
+    for fine in ["'\"${port}\"'", "x${port}", "\"${port} \"", "${port}m"] {
+        repository.write("app/cm.yaml", &format!("{CONFIG}  port: {fine}\n"));
+        assert_eq!(checked(&repository).0, Some(0), "{fine}");
+    }
+    // A number is what the field wants.
+    let number = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: default}\nspec: {replicas: \"${port}\"}\n";
+    repository.write("app/cm.yaml", number);
+    assert!(!checked(&repository).1.contains("retyped-value"));
+}
+
+#[test]
+fn what_substitution_cannot_read_is_refused_also_in_folders_that_own_yaml_applies() {
+    for text in ["${hosts[@]}", "${client-id}", "${x.y}", "${open"] {
+        let data = format!("{CONFIG}  a: '{text}'\n");
+        let inner = format!("{INNER}  postBuild: {{substitute: {{a: b}}}}\n");
+        let files = [
+            ("app/ks.yaml", inner.as_str()),
+            ("inner/cm.yaml", data.as_str()),
+        ];
+        let (code, shown) = checked(&with_app("", &files));
+        assert_eq!(code, Some(1), "{text}: {shown}");
+        assert!(shown.contains("error[malformed-substitution]"), "{shown}");
+        assert!(shown.contains("inner/cm.yaml:5:"), "{shown}");
+        // Without values nothing is substituted.
+        let files = [("app/ks.yaml", INNER), ("inner/cm.yaml", data.as_str())];
+        assert_eq!(checked(&with_app("", &files)).0, Some(0), "{text}");
+    }
+}
+
+#[test]
+fn a_folder_that_kustomize_refuses_is_an_error_at_the_line_at_fault() {
+    for (file, text, place) in [
+        (
+            "kustomization.yaml",
+            "resources:\n- none.yaml\n",
+            "app/kustomization.yaml:2:3",
+        ),
+        ("cm.yaml", "a: [\n", "app/cm.yaml:"),
+        (
+            "cm.yaml",
+            "apiVersion: v1\nkind: ConfigMap\n",
+            "app/cm.yaml:1:1",
+        ),
+        (
+            "kustomization.yaml",
+            "resources: [own.yaml]\npatches:\n- patch: |\n    {apiVersion: v1, kind: ConfigMap, metadata: {name: none}}\n",
+            "app/kustomization.yaml:",
+        ),
+    ] {
+        let path = format!("app/{file}");
+        let own = format!("{CONFIG}  a: b\n");
+        let files = [("app/own.yaml", own.as_str()), (path.as_str(), text)];
+        let (code, shown) = checked(&with_app("", &files));
+        assert_eq!(code, Some(1), "{text}: {shown}");
+        assert!(shown.contains("error[unbuildable-folder]"), "{shown}");
+        assert!(shown.contains(place), "{shown}");
+        // What is suspended is not built.
+        assert_eq!(checked(&with_app("suspend = true\n", &files)).0, Some(0));
+    }
+    // A remote base may hold what seems to be missing.
+    let remote = "resources: ['https://github.com/acme/base?ref=v1']\npatches:\n- patch: |\n    {apiVersion: v1, kind: ConfigMap, metadata: {name: none}}\n";
+    assert_eq!(
+        checked(&with_app("", &[("app/kustomization.yaml", remote)])).0,
+        Some(0)
+    );
+}
+
+#[test]
+fn components_are_relative_and_exist() {
+    let component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n\
+        patches: [{target: {kind: ConfigMap}, patch: '[{op: add, path: /data/x, value: z}]'}]\n";
+    let own = format!("{CONFIG}  a: b\n");
+    let files = [
+        ("app/cm.yaml", own.as_str()),
+        ("components/tls/kustomization.yaml", component),
+    ];
+    for (components, help) in [
+        ("['components/tls']", Some("write `../components/tls`")),
+        ("['/components/tls']", Some("write `../components/tls`")),
+        (
+            "['https://github.com/acme/tls']",
+            Some("write its path in this repository"),
+        ),
+        ("['../components/none']", Some("ignoreMissingComponents")),
+        ("['../components/tls']", None),
+    ] {
+        let (code, text) = checked(&with_app(&format!("components = {components}\n"), &files));
+        assert_eq!(
+            code,
+            Some(i32::from(help.is_some())),
+            "{components}: {text}"
+        );
+        if let Some(help) = help {
+            assert!(text.contains("error[component-not-found]"), "{text}");
+            assert!(text.contains("fluxgen.toml:8:15"), "{text}");
+            assert!(text.contains(help), "{text}");
+        }
+    }
+    let ignored = "components = ['../components/none']\nignoreMissingComponents = true\n";
+    assert_eq!(checked(&with_app(ignored, &files)).0, Some(0));
+}
+
+#[test]
+fn strict_substitution_is_judged_for_each_cluster() {
+    let repository = Repository::new();
+    repository.write(
+        "fluxgen.toml",
+        r#"[repo]
+url = "https://github.com/acme/fleet"
+[clusters.aaa]
+flux.version = "2.8.8"
+[clusters.prod]
+flux.version = "2.9.4"
+[kustomizations.app]
+path = "./app"
+postBuild.substitute.a = "b"
+"#,
+    );
+    repository.write("app/cm.yaml", &format!("{CONFIG}  x: ${{nope}}\n"));
+    let (code, text) = checked(&repository);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("error[unset-variable]"), "{text}");
+    assert!(text.contains("prod") && !text.contains("aaa"), "{text}");
+}
+
+#[test]
+fn what_a_source_leaves_out_is_not_there() {
+    let own = format!("{CONFIG}  a: b\n");
+    let broken = "not: [an object\n";
+    let files = [("app/cm.yaml", own.as_str()), ("app/tests/x.yaml", broken)];
+    let (code, text) = checked(&with_app("", &files));
+    assert_eq!(code, Some(1), "{text}");
+    let ignored = [files[0], files[1], (".sourceignore", "/app/tests/\n")];
+    let (code, text) = checked(&with_app("", &ignored));
+    assert_eq!(code, Some(0), "{text}");
+}

@@ -875,9 +875,9 @@ fn what_leaves_the_folder_in_the_change_of_the_spec_may_be_deleted_by_the_old_sp
         (
             "substituted names",
             on("path: ./named, postBuild: {substitute: {a: x}}"),
-            on("path: ./named, postBuild: {substitute: {a: y}}"),
+            on("path: ./named, postBuild: {substitute: {a: z}}"),
             both,
-            &["destructive objects-removed: x", "info applies-more: y"],
+            &["destructive objects-removed: x", "info applies-more: z"],
         ),
     ];
     for (what, base, head, after, expected) in table {

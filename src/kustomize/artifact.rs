@@ -134,7 +134,7 @@ impl Pattern {
                     let is = |name: &&str| matches(part.as_bytes(), name.as_bytes()) == Ok(true);
                     let found = match std::mem::take(&mut is_deep) {
                         true => path.iter().position(is),
-                        false => path.first().is_some_and(|name| is(name)).then_some(0),
+                        false => path.first().is_some_and(is).then_some(0),
                     };
                     let Some(found) = found else { return false };
                     is_matched = true;

@@ -32,6 +32,9 @@ pub(super) struct Generator {
     annotations: BTreeMap<String, String>,
 }
 
+/// Keys, and texts with their places.
+type Entries = BTreeMap<String, (String, Span)>;
+
 /// What becomes of an object that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Behavior {
@@ -141,7 +144,7 @@ impl Generator {
     fn data(
         &self,
         load: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
-    ) -> Result<[(&'static str, BTreeMap<String, (String, Span)>); 2], Fault> {
+    ) -> Result<[(&'static str, Entries); 2], Fault> {
         let mut data = BTreeMap::new();
         let mut binary = BTreeMap::new();
         for (key, bytes, span) in self.pairs(load)? {

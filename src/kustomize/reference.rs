@@ -198,12 +198,6 @@ const OTHERS: &[(&str, &str, &str, &str)] = &[
         "StatefulSet",
         "spec/volumeClaimTemplates/spec/storageClassName",
     ),
-    (
-        "networking.k8s.io",
-        "IngressClass",
-        "Ingress",
-        "spec/ingressClassName",
-    ),
 ];
 
 /// An object that may be named: all that it was called, and what it is called now.

@@ -227,7 +227,7 @@ impl<'files> Resolver<'files> {
 
     /// The folder of the build itself: it may lack a kustomization file, and Flux adds to it.
     fn root(&self, folder: &str, build: &Build, run: &mut Run<'_>) -> Result<Vec<Item>, Fault> {
-        if !self.has_folder(run.artifact, folder) {
+        if run.only.is_none() && !self.has_folder(run.artifact, folder) {
             let message = match self.list(folder) {
                 None => format!("there is no folder `{}`", shown(folder)),
                 Some(_) => format!("the source leaves out the folder `{folder}`"),
@@ -306,6 +306,9 @@ impl<'files> Resolver<'files> {
     /// The paths, relative to `folder`, that Flux puts into the kustomization file it generates:
     /// every YAML file, and every folder that has a kustomization file of its own.
     fn scan(&self, folder: &str, run: &mut Run<'_>) -> Result<Vec<(String, Span)>, Fault> {
+        if let Some(only) = run.only {
+            return Ok(scan_only(folder, only));
+        }
         let mut resources = Vec::new();
         let mut pending = vec![String::new()];
         while let Some(relative) = pending.pop() {
@@ -329,9 +332,7 @@ impl<'files> Resolver<'files> {
                                 self.holds(run.artifact, &file, false)
                             });
                         if is_kustomization {
-                            if run.has_any_below(&inner) {
-                                resources.push(path);
-                            }
+                            resources.push(path);
                         } else if path.matches('/').count() < DEPTH {
                             pending.push(path);
                         }
@@ -339,8 +340,7 @@ impl<'files> Resolver<'files> {
                     EntryKind::File => {
                         let is_yaml = path.ends_with(".yaml") || path.ends_with(".yml");
                         let place = join(folder, &path).unwrap_or_default();
-                        let is_meant = run.only.is_none_or(|only| only.contains(&place));
-                        if is_yaml && is_meant && self.holds(run.artifact, &place, false) {
+                        if is_yaml && self.holds(run.artifact, &place, false) {
                             run.count(1)?;
                             resources.push(path);
                         }
@@ -663,14 +663,6 @@ impl<'files> Resolver<'files> {
 }
 
 impl Run<'_> {
-    fn has_any_below(&self, folder: &str) -> bool {
-        let start = format!("{folder}/");
-        self.only.is_none_or(|only| {
-            let mut below = only.range(start.clone()..);
-            below.next().is_some_and(|path| path.starts_with(&start))
-        })
-    }
-
     fn count(&mut self, more: usize) -> Result<(), Fault> {
         self.count += more;
         if self.count > COUNT {
@@ -679,6 +671,26 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// The same of some files alone: nothing is listed, so that other files decide nothing.
+fn scan_only(folder: &str, only: &BTreeSet<String>) -> Vec<(String, Span)> {
+    let is_kustomization = |folder: &str| {
+        let mut names = FILE_NAMES.iter();
+        names.any(|name| only.contains(&format!("{folder}/{name}")))
+    };
+    let mut resources = BTreeSet::new();
+    let start = format!("{folder}/");
+    for path in only {
+        let Some(relative) = path.strip_prefix(&start) else {
+            continue;
+        };
+        let mut folders = relative.match_indices('/').map(|(at, _)| &relative[..at]);
+        let decided = folders.find(|inner| is_kustomization(&format!("{folder}/{inner}")));
+        resources.insert(decided.unwrap_or(relative).to_owned());
+    }
+    let resources = resources.into_iter();
+    resources.map(|path| (path, Span::BUILT_IN)).collect()
 }
 
 /// Kustomize refuses two resources of one identity.

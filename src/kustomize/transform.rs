@@ -1,5 +1,7 @@
 //! Kustomize's transformers: namespace, names, labels, annotations, images, replicas.
 
+use regex::Regex;
+
 use super::Fault;
 use super::item::{Item, set, text_of};
 use super::kustomization::{Image, Labels};
@@ -269,12 +271,21 @@ pub(super) fn replicas(items: &mut [Item], name: &str, count: &Node) -> Result<(
 }
 
 pub(super) fn images(items: &mut [Item], images: &[Image]) {
+    // The name is a regular expression for kustomize.
+    let images: Vec<(Regex, &Image)> = images
+        .iter()
+        .filter_map(|image| {
+            let word = "[a-zA-Z0-9_.{}-]*";
+            let pattern = format!("^{}(:{word})?(@sha256:{word})?$", image.name);
+            Some((Regex::new(&pattern).ok()?, image))
+        })
+        .collect();
     for item in items {
         if item.id().kind == "CustomResourceDefinition" || !has_containers(item.node()) {
             continue;
         }
-        for image in images {
-            containers(item.node_mut(), image);
+        for (name, image) in &images {
+            containers(item.node_mut(), name, image);
         }
     }
 }
@@ -289,11 +300,11 @@ fn has_containers(node: &Node) -> bool {
     }
 }
 
-fn containers(node: &mut Node, image: &Image) {
+fn containers(node: &mut Node, name: &Regex, image: &Image) {
     match &mut node.value {
         Value::Table(table) => {
             for (key, entry) in table.iter_mut() {
-                containers(&mut entry.node, image);
+                containers(&mut entry.node, name, image);
                 let (true, Value::Array(items)) = (
                     matches!(key, "containers" | "initContainers"),
                     &mut entry.node.value,
@@ -303,7 +314,7 @@ fn containers(node: &mut Node, image: &Image) {
                 for item in items {
                     let own = item.as_table_mut().and_then(|table| table.get_mut("image"));
                     if let Some(own) = own {
-                        let text = replaced(&text_of(own), image);
+                        let text = replaced(&text_of(own), name, image);
                         if let Some(text) = text {
                             own.value = Value::String(text);
                         }
@@ -311,17 +322,19 @@ fn containers(node: &mut Node, image: &Image) {
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| containers(item, image)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| containers(item, name, image)),
         _ => {}
     }
 }
 
 /// What an image is replaced by; `None` where it has another name.
-fn replaced(text: &str, image: &Image) -> Option<String> {
-    let (name, tag, digest) = image_parts(text);
-    if name != image.name {
+fn replaced(text: &str, pattern: &Regex, image: &Image) -> Option<String> {
+    if !pattern.is_match(text) {
         return None;
     }
+    let (name, tag, digest) = image_parts(text);
     let name = match image.new_name.is_empty() {
         true => name,
         false => &image.new_name,

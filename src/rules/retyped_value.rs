@@ -36,6 +36,10 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
                 continue;
             };
             for (identity, retyped) in &contents.retyped {
+                // An empty value is an empty string in the end.
+                if retyped.becomes == "null" {
+                    continue;
+                }
                 let consequence = consequence(identity, &retyped.field);
                 let Some(consequence) = consequence.filter(|_| !applier.is_suspended) else {
                     continue;
@@ -50,11 +54,16 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
                     Consequence::Lost => Diagnostic::warning(RULE.code, message)
                         .with_note("a label or an annotation that is not a string is lost"),
                 };
+                // A patch of the Kustomization itself has no lines of its own.
+                let place = match retyped.span.is_built_in() {
+                    true => applier.place,
+                    false => retyped.span,
+                };
                 let name = &resource.identity.name;
                 let written = retyped.written.trim();
                 diagnostics.push(
                     found
-                        .at(retyped.span, "")
+                        .at(place, "")
                         .with_note(format!(
                             "the text is read as YAML again after `{name}` substituted its variables"
                         ))

@@ -24,6 +24,7 @@
 //! message shows the line. A cluster is surveyed when it is asked for, a folder is built once for all
 //! clusters that build it alike, and a file is read and parsed once.
 
+#[allow(dead_code, reason = "for the checks that are written on it")]
 mod cluster;
 mod source;
 
@@ -31,6 +32,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+#[allow(unused_imports, reason = "for the checks that are written on it")]
 pub(crate) use cluster::{Applier, ClusterSurvey, Contents, Object};
 
 use crate::files::Snapshot;

@@ -80,11 +80,10 @@ pub(super) fn source_of<'r>(
 /// Host and path of a repository's address, the same for https, ssh and the short form of ssh.
 fn address(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let rest = match rest.find('/').unwrap_or(rest.len()) {
-        end => match rest[..end].rfind('@') {
-            Some(at) => &rest[at + 1..],
-            None => rest,
-        },
+    let end = rest.find('/').unwrap_or(rest.len());
+    let rest = match rest[..end].rfind('@') {
+        Some(at) => &rest[at + 1..],
+        None => rest,
     };
     let rest = rest.trim_end_matches('/');
     let rest = rest.strip_suffix(".git").unwrap_or(rest);
