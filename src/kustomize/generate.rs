@@ -32,6 +32,9 @@ pub(super) struct Generator {
     annotations: BTreeMap<String, String>,
 }
 
+/// Reads a file of the kustomization's folder: its bytes, and its place where it is a text.
+pub(super) type Load<'l> = &'l mut dyn FnMut(&str) -> Result<(Vec<u8>, Option<Span>), String>;
+
 /// Keys, and texts with their places.
 type Entries = BTreeMap<String, (String, Span)>;
 
@@ -90,12 +93,8 @@ pub(super) fn generator(node: &Node, kind: &'static str, global: Option<&Node>) 
 }
 
 impl Generator {
-    /// The object. `load` reads a file of the kustomization's folder.
-    pub(super) fn make(
-        &self,
-        file: &Arc<str>,
-        load: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
-    ) -> Result<Item, Fault> {
+    /// The object.
+    pub(super) fn make(&self, file: &Arc<str>, load: Load<'_>) -> Result<Item, Fault> {
         let data = self.data(load)?;
         let text = |text: &str| Node::new(text, self.span);
         let mut table = Table::new();
@@ -141,10 +140,7 @@ impl Generator {
     }
 
     /// `data` and `binaryData`.
-    fn data(
-        &self,
-        load: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
-    ) -> Result<[(&'static str, Entries); 2], Fault> {
+    fn data(&self, load: Load<'_>) -> Result<[(&'static str, Entries); 2], Fault> {
         let mut data = BTreeMap::new();
         let mut binary = BTreeMap::new();
         for (key, bytes, span) in self.pairs(load)? {
@@ -170,13 +166,10 @@ impl Generator {
         Ok([("data", data), ("binaryData", binary)])
     }
 
-    fn pairs(
-        &self,
-        load: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
-    ) -> Result<Vec<(String, Vec<u8>, Span)>, Fault> {
+    fn pairs(&self, load: Load<'_>) -> Result<Vec<(String, Vec<u8>, Span)>, Fault> {
         let mut pairs = Vec::new();
         for (path, span) in &self.envs {
-            let bytes = load(path).map_err(|why| Fault::at(why, *span))?;
+            let (bytes, place) = load(path).map_err(|why| Fault::at(why, *span))?;
             let text = String::from_utf8(bytes)
                 .map_err(|_| Fault::at(format!("`{path}` is not UTF-8"), *span))?;
             let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -185,7 +178,11 @@ impl Generator {
                     continue;
                 }
                 let (key, value) = line.split_once('=').unwrap_or((line, ""));
-                pairs.push((key.to_owned(), value.as_bytes().to_vec(), *span));
+                pairs.push((
+                    key.to_owned(),
+                    value.as_bytes().to_vec(),
+                    place.unwrap_or(*span),
+                ));
             }
         }
         for (literal, span) in &self.literals {
@@ -210,8 +207,8 @@ impl Generator {
                     source.as_str(),
                 ),
             };
-            let bytes = load(path).map_err(|why| Fault::at(why, *span))?;
-            pairs.push((key.to_owned(), bytes, *span));
+            let (bytes, place) = load(path).map_err(|why| Fault::at(why, *span))?;
+            pairs.push((key.to_owned(), bytes, place.unwrap_or(*span)));
         }
         Ok(pairs)
     }

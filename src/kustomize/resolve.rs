@@ -209,7 +209,7 @@ impl<'files> Resolver<'files> {
             if !items.is_empty() {
                 Self::check_names(build)?;
             }
-            finish(items, build, &mut run)
+            finish(self, items, build, &mut run)
         });
         match built {
             Ok(contents) => Contents {
@@ -466,7 +466,9 @@ impl<'files> Resolver<'files> {
                 let bytes = self.read(&place);
                 let bytes = bytes.filter(|_| self.holds(run.artifact, &place, false));
                 let bytes = bytes.ok_or_else(|| format!("there is no file `{place}`"))?;
-                Ok(bytes.to_vec())
+                let text = self.text(run.artifact, &place).ok().flatten();
+                let span = text.map(|(text, file)| Span::new(file, 0..text.len()));
+                Ok((bytes.to_vec(), span))
             };
             let file = match kustomization.span.and_then(|span| self.source(span.file)) {
                 Some((path, _)) => path,
@@ -710,7 +712,12 @@ fn append(items: &mut Vec<Item>, more: Vec<Item>, known: &mut HashSet<Id>) -> Re
 }
 
 /// What comes after the build: hashes in names, substitution, `commonMetadata`.
-fn finish(mut items: Vec<Item>, build: &Build, run: &mut Run<'_>) -> Result<Contents, Fault> {
+fn finish(
+    resolver: &Resolver<'_>,
+    mut items: Vec<Item>,
+    build: &Build,
+    run: &mut Run<'_>,
+) -> Result<Contents, Fault> {
     let mut contents = Contents::default();
     for item in items.iter_mut().filter(|item| item.has_hash) {
         let name = format!("{}-{}", item.text(&["metadata", "name"]), hash(item.node()));
@@ -727,7 +734,7 @@ fn finish(mut items: Vec<Item>, build: &Build, run: &mut Run<'_>) -> Result<Cont
         {
             continue;
         }
-        file(item, build, &mut contents, run)?;
+        file(resolver, item, build, &mut contents, run)?;
     }
     Ok(contents)
 }
@@ -746,6 +753,7 @@ fn set_common_metadata(item: &mut Item, build: &Build) {
 
 /// Substitutes variables, as Flux does after the build, and files the object.
 fn file(
+    resolver: &Resolver<'_>,
     mut item: Item,
     build: &Build,
     contents: &mut Contents,
@@ -768,10 +776,13 @@ fn file(
             .into_iter()
             .any(|text| uses_any(text, &outcome.unset));
         for (variable, span) in outcome.unset {
+            // A generator's text is in a file of its own.
+            let source = resolver.source(span.file);
+            let file = source.map_or_else(|| Arc::clone(&item.file), |(path, _)| path);
             contents.unset.insert(Unset {
                 variable,
                 object: before.clone(),
-                file: item.file.to_string(),
+                file: file.to_string(),
                 span,
             });
         }

@@ -213,8 +213,7 @@ pub(super) fn survey(survey: &Survey<'_>, at: usize) -> ClusterSurvey {
                     .or_insert_with(|| Arc::clone(object.resource));
             }
             // The root Kustomization applies itself.
-            let is_root = identity.name == settings.repo.name
-                && identity.namespace == settings.repo.namespace;
+            let is_root = settings.repo.is_named(&identity.namespace, &identity.name);
             if is_kustomization(identity) && !is_root && seen.insert(identity.clone()) {
                 pending.push(Pending {
                     resource: Arc::clone(object.resource),
@@ -233,7 +232,7 @@ pub(super) fn survey(survey: &Survey<'_>, at: usize) -> ClusterSurvey {
                 let key = (namespace.to_owned(), name.to_owned());
                 sources.get(&key).map(|resource| &**resource)
             };
-            match source_of(&one.resource, settings, &found) {
+            match source_of(&one.resource, settings, at, &found) {
                 Source::Missing(label) => missing.push((one, label)),
                 source => surveyed.appliers.push(applier(survey, at, one, source)),
             }

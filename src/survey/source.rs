@@ -4,6 +4,7 @@ use crate::kustomize::Artifact;
 use crate::node::Node;
 use crate::resource::Resource;
 use crate::settings::Settings;
+use crate::settings::flux::Sync;
 
 /// The GitRepository that a Kustomization builds, as far as it is this repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +15,11 @@ pub(super) enum Source {
     Missing(String),
 }
 
-/// What a Kustomization's `sourceRef` is. `found` gives the GitRepositories of the cluster by namespace and name.
+/// What a Kustomization's `sourceRef` is in a cluster, by its place in the settings. `found` gives the GitRepositories of the cluster by namespace and name.
 pub(super) fn source_of<'r>(
     kustomization: &Resource,
     settings: &Settings,
+    cluster: usize,
     found: &dyn Fn(&str, &str) -> Option<&'r Resource>,
 ) -> Source {
     let part = |key: &str| {
@@ -33,10 +35,10 @@ pub(super) fn source_of<'r>(
     if kind != "GitRepository" {
         return Source::Elsewhere(label);
     }
-    let is_synced = name == settings.repo.name && namespace == settings.repo.namespace;
+    let is_synced = settings.repo.is_named(namespace, name);
     let Some(repository) = found(namespace, name) else {
         return match is_synced {
-            true => Source::Here(Artifact::default()),
+            true => Source::Here(synced(&settings.clusters[cluster].flux.sync)),
             false => Source::Missing(label),
         };
     };
@@ -75,6 +77,15 @@ pub(super) fn source_of<'r>(
             .filter_map(|item| item.as_str().map(str::to_owned))
             .collect(),
     })
+}
+
+/// What Flux's own sync fetches of the repository.
+fn synced(sync: &Sync) -> Artifact {
+    let sparse = sync.sparse_checkout.iter();
+    Artifact {
+        ignore: None,
+        sparse: sparse.map(|folder| folder.value.clone()).collect(),
+    }
 }
 
 /// Host and path of a repository's address, the same for https, ssh and the short form of ssh.
