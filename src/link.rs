@@ -15,7 +15,7 @@ use crate::resource::{Identity, Resource};
 use crate::schema::{Reference as SchemaReference, Registry, SchemaNode, Shorthand, Target};
 use crate::settings::{Cluster, Settings};
 use crate::source::Span;
-use crate::validate::{Validated, schema_of};
+use crate::validate::{Validated, is_open, schema_of};
 
 /// Resources that exist in a cluster though the TOML file does not make them, by cluster name.
 ///
@@ -453,7 +453,8 @@ fn read(
     };
     let name = named.and_then(Node::as_str).unwrap_or_default();
     let is_many = reference.wildcard && (name == "*" || node.get("matchLabels").is_some());
-    if name.is_empty() && !is_many {
+    // What a variable stands for is not known here.
+    if name.is_empty() && !is_many || is_open(name) {
         return None;
     }
     let kind = match &reference.target {
@@ -473,6 +474,9 @@ fn read(
         .as_deref()
         .and_then(text)
         .unwrap_or(&own.namespace);
+    if is_open(namespace) {
+        return None;
+    }
     let group = match text("apiVersion").and_then(|version| version.split_once('/')) {
         Some((group, _)) => group.to_owned(),
         None => Registry::get()

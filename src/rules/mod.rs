@@ -8,6 +8,7 @@ mod dependency_cycle;
 mod malformed_substitution;
 mod missing_component;
 mod not_checked;
+mod not_substituted;
 mod path_not_found;
 mod policy_lint;
 mod policy_test;
@@ -119,6 +120,7 @@ pub static RULES: &[Rule] = &[
     malformed_substitution::RULE,
     unset_variable::RULE,
     retyped_value::RULE,
+    not_substituted::RULE,
     unused_external::RULE,
     cross_namespace::RULE,
     policy_test::RULE,

@@ -120,6 +120,7 @@ struct Reader {
     unique: Vec<String>,
     is_sensitive: bool,
     public_with: Vec<(String, Vec<String>)>,
+    is_text: bool,
     is_deprecated: bool,
     preserve: bool,
     keywords: Keywords,
@@ -205,6 +206,7 @@ impl Reader {
                         .push((field.clone(), strings(key, values)?));
                 }
             }
+            "x-text" => self.is_text = boolean(key, value)?,
             "deprecated" => self.is_deprecated = boolean(key, value)?,
             "x-versions" => {
                 for value in array(key, value)? {
@@ -314,6 +316,7 @@ impl Reader {
             unique: self.unique,
             is_sensitive: self.is_sensitive,
             public_with: self.public_with,
+            is_text: self.is_text,
             is_deprecated: self.is_deprecated,
             newest,
             older,

@@ -48,6 +48,8 @@ pub struct SchemaNode {
     pub is_sensitive: bool,
     /// Values of fields beside this one with which it is no secret.
     pub public_with: Vec<(String, Vec<String>)>,
+    /// Text for people or for another language, in which `${` may be meant as it is.
+    pub is_text: bool,
     pub is_deprecated: bool,
     pub(super) newest: Keywords,
     pub(super) older: Vec<(FluxMinor, Option<FluxMinor>, Keywords)>,
@@ -172,6 +174,15 @@ impl SchemaNode {
             Additional::Each(node) => Some(node),
             Additional::Closed | Additional::Free => None,
         })
+    }
+
+    /// Whether `${name}` in the value can only be a variable that Flux substitutes.
+    pub fn takes_variables(&self) -> bool {
+        let is_language = matches!(
+            self.format,
+            Some(Format::Regexp | Format::Cel | Format::GoTemplate | Format::Patch)
+        );
+        self.kind == Type::String && !self.is_text && !is_language
     }
 
     pub fn is_in(&self, minor: FluxMinor) -> bool {

@@ -142,8 +142,17 @@ fn without_password(url: &str) -> Cow<'_, str> {
 }
 
 /// Whether a part of the text comes from a substitution, so that the rest says nothing about the whole.
-pub(super) fn is_open(text: &str) -> bool {
-    text.contains("${")
+pub(crate) fn is_open(text: &str) -> bool {
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        // `$$` is an escape.
+        let dollars = before.len() - before.trim_end_matches('$').len();
+        if dollars % 2 == 0 {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }
 
 /// The place of a condition's field, or of the nearest one above it that is there.

@@ -100,6 +100,7 @@ pub(super) fn labels(validating: &mut Validating<'_>, table: &Table) {
             validating.push(Diagnostic::error("wrong-label", fault), entry.key);
         }
         if let Value::String(text) = entry.node.value.scalar()
+            && !super::is_open(text)
             && let Some(fault) = label_value_fault(text)
         {
             validating.push(Diagnostic::error("wrong-label", fault), entry.node.span);
