@@ -463,11 +463,61 @@ fn one_value_that_is_too_large_is_refused_at_its_place() {
             );
         }
     }
-    let twice = "[[[[1]*900]*900]*900]*900";
-    let compared = format!(
-        "{HEAD}[kustomizations.a]\npath = \".\"\nprune = \"${{{{ {twice} == {twice} }}}}\"\n"
-    );
-    refused("compared lists", compared);
+}
+
+#[test]
+fn what_looks_into_nested_lists_pays_for_them() {
+    // The second is short enough for the engine to evaluate it while it compiles.
+    for nested in [
+        "[[[[1]*900]*900]*900]*900",
+        "[[[[[[[[1]*30]*30]*30]*30]*30]*30]*30]*30",
+    ] {
+        for expression in [
+            "X == X",
+            "1 if X < X else 2",
+            "X not in [X]",
+            "X in 'text'",
+            "'' ~ X",
+            "X is eq X",
+            "[X]|select('eq', X)|list|length",
+            "[X, X]|unique|length",
+            "[X, X]|sort|length",
+            "X|string|length",
+            "X|join(',')|length",
+            "'a'|replace('a', X)",
+            "(X + X) == (X + X)",
+            "{'a': X} == {'a': X}",
+            "{X: 1}|length",
+            "debug(X)|length",
+        ] {
+            let expression = expression.replace('X', nested);
+            let text = format!("{HEAD}[kustomizations.a]\npath = \"./${{{{ {expression} }}}}\"\n");
+            let said = refused(&expression, text);
+            assert!(
+                said.contains("kustomizations.a"),
+                "{expression}: {said:.2000}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_looks_into_a_value_that_a_template_doubled_pays_for_it() {
+    let doubled = "{% set a = [a, a] %}".repeat(60);
+    for used in [
+        "{% if a == [a] %}{% endif %}",
+        "{% for x in [a] if x in [a ~ ''] recursive %}{% endfor %}",
+        "{% for x in [1, 2] %}{% if loop.changed(a) %}{% endif %}{% endfor %}",
+        "{% filter replace(a, 'b') %}x{% endfilter %}",
+        "{% set b = {a: 1} %}",
+        "{{ a }}",
+    ] {
+        let template = format!("{{% set a = [1] %}}{doubled}{used}{{{{ name }}}}.yaml");
+        let text =
+            format!("{HEAD}[layout]\npath = \"{template}\"\n[kustomizations.a]\npath = \".\"\n");
+        let said = refused(used, text);
+        assert!(said.contains("layout.path"), "{used}: {said:.2000}");
+    }
 }
 
 #[test]
@@ -531,7 +581,7 @@ fn what_is_large_only_together_is_one_error_that_names_the_place() {
         "a path that counts",
         &format!(
             "{HEAD}[layout]\npath = \"{path}\"\n{}",
-            kustomizations(20_000, "")
+            kustomizations(30_000, "")
         ),
         "layout.path",
     );
@@ -573,7 +623,7 @@ fn much_of_one_kind_is_no_more_work_than_its_length() {
     let stars: String = (0..5_000)
         .map(|at| {
             format!(
-                "g{at} = {{ clusters = [\"{}*c*\"] }}\n",
+                "g{at} = {{ clusters = [\"{}*x*\"] }}\n",
                 "*1".repeat(20 + at % 3)
             )
         })
@@ -581,7 +631,9 @@ fn much_of_one_kind_is_no_more_work_than_its_length() {
     let names: String = (0..2_000)
         .map(|at| format!("[clusters.{}c{at}]\n", "1".repeat(60)))
         .collect();
-    let text = format!("{HEAD}{names}[groups]\n{stars}");
+    // Nearly no name fits, which takes the most tries.
+    let fits = format!("[clusters.{}x]\n", "1".repeat(60));
+    let text = format!("{HEAD}{names}{fits}[groups]\n{stars}");
     timed("5,000 patterns of 20 stars", || built("stars", text));
 }
 

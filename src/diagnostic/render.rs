@@ -71,6 +71,8 @@ impl Style {
 }
 
 /// Renders findings in the order given, each followed by an empty line; empty without findings.
+///
+/// Where there are too many, errors go before the others: they decide.
 pub fn human(diagnostics: &[Diagnostic], sources: &Sources, style: &Style) -> String {
     if diagnostics.is_empty() {
         return String::new();
@@ -78,15 +80,26 @@ pub fn human(diagnostics: &[Diagnostic], sources: &Sources, style: &Style) -> St
     let renderer = style.renderer();
     let secrets = Secrets::of(sources);
     let mut out = String::new();
-    for diagnostic in masked(
-        &diagnostics[..diagnostics.len().min(SHOWN)],
-        sources,
-        &secrets,
-    ) {
+    let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
+    let errors = diagnostics.iter().filter(|found| is_error(found)).count();
+    let mut errors = errors.min(SHOWN);
+    let mut others = SHOWN - errors;
+    let (shown, hidden): (Vec<&Diagnostic>, Vec<&Diagnostic>) =
+        diagnostics.iter().partition(|diagnostic| {
+            let left = match is_error(diagnostic) {
+                true => &mut errors,
+                false => &mut others,
+            };
+            let is_shown = *left > 0;
+            *left = left.saturating_sub(1);
+            is_shown
+        });
+    let shown: Vec<Diagnostic> = shown.into_iter().cloned().collect();
+    for diagnostic in masked(&shown, sources, &secrets) {
         out.push_str(&renderer.render(&[group(&diagnostic, sources, &secrets, style)]));
         out.push_str("\n\n");
     }
-    if let Some(said) = diagnostics.get(SHOWN..).and_then(summary) {
+    if let Some(said) = summary_of(&hidden) {
         out.push_str(&format!("… and {said} that are not shown\n\n"));
     }
     out
@@ -94,6 +107,10 @@ pub fn human(diagnostics: &[Diagnostic], sources: &Sources, style: &Style) -> St
 
 /// `2 errors, 1 warning`; `None` if there is nothing to count.
 pub fn summary(diagnostics: &[Diagnostic]) -> Option<String> {
+    summary_of(&diagnostics.iter().collect::<Vec<_>>())
+}
+
+fn summary_of(diagnostics: &[&Diagnostic]) -> Option<String> {
     let counts = [
         (Severity::Error, "error"),
         (Severity::Warning, "warning"),

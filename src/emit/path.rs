@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use minijinja::{Captured, Environment, UndefinedBehavior};
+use minijinja::{Captured, Environment};
 use sha2::{Digest as _, Sha256};
 
 use crate::budget::Budget;
@@ -10,6 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::expand::Variant;
 use crate::expand::expression::too_long;
 use crate::expand::include::normalize;
+use crate::expand::{engine, guard};
 use crate::files::path::is_git;
 use crate::resolve::Section;
 use crate::resource::Identity;
@@ -41,8 +42,7 @@ impl Paths {
                 budget,
             });
         };
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let mut environment = engine::environment();
         environment.set_fuel(Some(FUEL));
         if let Some(length) = too_long(&path.value) {
             return Err(Diagnostic::error(
@@ -52,7 +52,7 @@ impl Paths {
             .at(path.span, ""));
         }
         environment
-            .add_template_owned("path", path.value.clone())
+            .add_template_owned("path", guard::template(&path.value))
             .map_err(|error| {
                 Diagnostic::error(
                     "layout",

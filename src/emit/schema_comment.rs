@@ -1,9 +1,10 @@
 //! `layout.schemaComment`: the line by which editors find a document's schema.
 
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::Environment;
 
 use super::path::reason;
 use crate::diagnostic::Diagnostic;
+use crate::expand::{engine, guard};
 use crate::resource::Resource;
 use crate::settings::Layout;
 use crate::source::Span;
@@ -20,11 +21,10 @@ impl SchemaComment {
         let Some(url) = &layout.schema_comment else {
             return Ok(Self { template: None });
         };
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let mut environment = engine::environment();
         environment.set_fuel(Some(10_000));
         environment
-            .add_template_owned("url", url.value.clone())
+            .add_template_owned("url", guard::template(&url.value))
             .map_err(|error| {
                 let message = format!("`layout.schemaComment` is no template: {}", reason(&error));
                 Diagnostic::error("layout", message)

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::value::{Enumerator, Object, ObjectRepr};
-use minijinja::{Captured, Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja};
+use minijinja::{Captured, Environment, Error, ErrorKind, Value as Jinja};
 
 use super::difference::difference;
 use super::form::form;
@@ -17,6 +17,7 @@ use crate::budget::Budget;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::nearest::nearest;
 use crate::expand::expression::too_long;
+use crate::expand::{engine, guard};
 use crate::link::Graph;
 use crate::node::{Node, Value};
 use crate::resource::Resource;
@@ -49,8 +50,7 @@ pub(crate) struct Renderer {
 impl Renderer {
     /// `own` replaces built-in templates by name; `<Kind>.yaml` is for one kind alone.
     pub(crate) fn new(own: &TemplateFiles, budget: &Arc<Budget>) -> Result<Self, Diagnostic> {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let mut environment = engine::environment();
         environment.set_fuel(Some(FUEL));
         environment.set_formatter(|out, _state, value| match value.is_safe() {
             true => out
@@ -67,9 +67,11 @@ impl Renderer {
             .filter(|(name, _)| !own.contains_key(*name))
             .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
         let is_built_in = own.is_empty();
-        let own = own.iter().map(|(name, text)| (name.clone(), text.clone()));
-        for (name, text) in built_in.chain(own) {
-            if let Some(length) = too_long(&text) {
+        let guarded = own
+            .iter()
+            .map(|(name, text)| (name.clone(), guard::template(text)));
+        for (name, text) in built_in.chain(guarded) {
+            if let Some(length) = own.get(&name).and_then(|text| too_long(text)) {
                 return Err(Diagnostic::error(
                     "template",
                     format!("the template `{name}` has an expression of {length} bytes"),

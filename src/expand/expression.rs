@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value as Jinja};
+use minijinja::{Environment, ErrorKind, Value as Jinja};
 
 use crate::budget::{self, Budget, Exceeded};
 use crate::diagnostic::Diagnostic;
@@ -231,10 +231,8 @@ impl Context {
 impl Expressions {
     /// `budget` is the project's.
     pub(crate) fn new(budget: &Arc<Budget>) -> Self {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
         Self {
-            environment,
+            environment: super::engine::environment(),
             texts: HashMap::new(),
             compiled: HashMap::new(),
             plain: HashMap::new(),
@@ -515,13 +513,14 @@ impl Expressions {
         if let Some(known) = self.compiled.get(source) {
             return known.clone();
         }
-        let compiled = match self.environment.compile_expression(source) {
+        let guarded = super::guard::expression(source);
+        let compiled = match self.environment.compile_expression(&guarded) {
             Ok(expression) => {
                 let mut variables: Vec<String> =
                     expression.undeclared_variables(true).into_iter().collect();
                 variables.sort();
                 // Only a template gives the steps that it took.
-                let template = format!("{{% set {RESULT} = ({source}) %}}");
+                let template = format!("{{% set {RESULT} = ({guarded}) %}}");
                 let added = self
                     .environment
                     .add_template_owned(source.to_owned(), template);
@@ -814,7 +813,7 @@ impl Making {
                 let mut table = Table::new();
                 for key in value.try_iter().map_err(|error| detail(&error))? {
                     let Some(name) = key.as_str() else {
-                        return Err(format!("the key `{key}` is not a string"));
+                        return Err(format!("a key is a {}, not a string", key.kind()));
                     };
                     let item = value.get_item(&key).map_err(|error| detail(&error))?;
                     table.set(name, self.item(&item, depth)?);

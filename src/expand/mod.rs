@@ -3,7 +3,9 @@
 //! What does not vary by cluster is made once: a draft's variant is shared by all clusters whose
 //! overrides, Flux minor and used variables are the same.
 
+pub(crate) mod engine;
 pub(crate) mod expression;
+pub(crate) mod guard;
 mod images;
 pub(crate) mod include;
 pub(crate) mod shorthand;

@@ -277,3 +277,18 @@ fn colour_is_there_only_when_asked_for() {
     assert!(human(std::slice::from_ref(&finding), &sources, &style).contains("\u{1b}["));
     assert!(!human(&[finding], &sources, &Style::PLAIN).contains('\u{1b}'));
 }
+
+#[test]
+fn an_error_behind_many_warnings_is_shown() {
+    let mut diagnostics: Vec<Diagnostic> = (0..2 * SHOWN)
+        .map(|at| Diagnostic::warning("unused-group", format!("group {at}")))
+        .collect();
+    diagnostics.push(Diagnostic::error("project-too-large", "too large"));
+    let said = human(&diagnostics, &Sources::default(), &Style::PLAIN);
+    assert!(
+        said.contains("error[project-too-large]: too large"),
+        "{said}"
+    );
+    let hidden = format!("… and {} warnings that are not shown", SHOWN + 1);
+    assert!(said.contains(&hidden), "{said}");
+}
