@@ -6,6 +6,7 @@ use super::{Place, Status, print, tell};
 use crate::compare::report::{Graph, VERSION};
 use crate::diagnostic::render::printable_json;
 use crate::graph::{dot, mermaid, pictures};
+use crate::mask::Secrets;
 
 /// Show what refers to what, cluster by cluster
 ///
@@ -57,7 +58,8 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let Some(graph) = graph else {
         return Ok(Status::of_errors(&found));
     };
-    let graphs = pictures(graph, &args.cluster);
+    let mut graphs = pictures(graph, &args.cluster);
+    hide(&mut graphs, &Secrets::of(&project.sources));
     print(&match args.format {
         Format::Mermaid => mermaid(&graphs),
         Format::Dot => dot(&graphs),
@@ -73,4 +75,17 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         true => Status::of_errors(&found),
         false => Status::Done,
     })
+}
+
+/// Takes secrets out of what is drawn: a name may be made of one.
+fn hide(graphs: &mut [Graph], secrets: &Secrets) {
+    for graph in graphs {
+        for node in &mut graph.nodes {
+            secrets.hide_text(&mut node.object.name);
+            secrets.hide_text(&mut node.object.namespace);
+        }
+        for edge in &mut graph.edges {
+            secrets.hide_text(&mut edge.field);
+        }
+    }
 }

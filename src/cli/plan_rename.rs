@@ -81,6 +81,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     };
     check([&base, &head], &renamed, &plan, &config)?;
     let name = head.snapshot.from_root(&head.config);
+    let secrets = Secrets::of_all([&base.sources, &head.sources]);
     let now = text_of(&base);
     if first.is_empty() {
         let old: Vec<String> = renamed
@@ -95,7 +96,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
         let wanted = text_of(&head);
         if last.toml != wanted {
             let _ = writeln!(out, "\n{}\n  {}\n", last.title, last.explanation);
-            diff(&name, &wanted, &last.toml, &mut out);
+            diff(&name, &wanted, &last.toml, &secrets, &mut out);
             if args.write {
                 write(&config, &last.toml)?;
                 let _ = writeln!(out, "\nwrote {config}");
@@ -114,7 +115,7 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
             step.title,
             step.explanation
         );
-        diff(&name, &before, &step.toml, &mut out);
+        diff(&name, &before, &step.toml, &secrets, &mut out);
         out.push('\n');
         before.clone_from(&step.toml);
     }
@@ -321,8 +322,7 @@ fn text_of(project: &Project) -> String {
         .map_or_else(String::new, |source| source.text().to_owned())
 }
 
-fn diff(name: &str, old: &str, new: &str, out: &mut String) {
+fn diff(name: &str, old: &str, new: &str, secrets: &Secrets, out: &mut String) {
     let color = style(&std::io::stdout()).color;
-    let secrets = Secrets::default();
-    FileDiff { name, old, new }.shown(&secrets, color, out);
+    FileDiff { name, old, new }.shown(secrets, color, out);
 }

@@ -28,8 +28,10 @@ pub(super) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let color = style(&std::io::stdout()).color;
     let nothing = Existing::default();
     let mut out = String::new();
-    let mut secrets = Secrets::of(&project.sources);
-    if !args.stat {
+    let mut secrets = Secrets::default();
+    // Nothing else of what is printed could hold one.
+    if !args.stat && !plan.is_empty() {
+        secrets = Secrets::of(&project.sources);
         let before = plan.clusters.iter().filter_map(|cluster| {
             let existing = project.existing.get(&cluster.name)?;
             let written = cluster.write.iter().map(|(path, _)| path.as_ref());

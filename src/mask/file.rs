@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 use toml::de::{DeTable, DeValue};
 
-use super::inside::{Inside, address, is_hidden};
+use super::inside::{Inside, address, hides_number, is_hidden};
 use super::ranges::merged;
 use super::spot::Spot;
 use super::text;
@@ -173,8 +173,12 @@ impl Walk<'_> {
                 }
             }
             Value::String(value) => self.string(value, node, spot),
-            Value::Integer(value) if spot.hides() => self.whole(&value.to_string(), node),
-            Value::Float(value) if spot.hides() => self.whole(&value.to_string(), node),
+            Value::Integer(number) if hides_number(&node.value, spot) => {
+                self.whole(&number.to_string(), node);
+            }
+            Value::Float(number) if hides_number(&node.value, spot) => {
+                self.whole(&number.to_string(), node);
+            }
             Value::Null
             | Value::Bool(_)
             | Value::Integer(_)

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::ranges::merged;
 use super::spot::{Secrecy, Spot};
-use super::text::{self, is_reference, is_switch};
+use super::text::{self, is_public, is_reference};
 use crate::node::{Node, Value};
 use crate::source::{FileId, Sources, Span};
 use crate::yaml;
@@ -133,7 +133,7 @@ impl Walk<'_> {
                 }
             }
             Value::String(value) => self.string(value, node, spot, key),
-            Value::Integer(_) | Value::Float(_) if spot.hides() => {
+            number @ (Value::Integer(_) | Value::Float(_)) if hides_number(number, spot) => {
                 let place = self.place(node, key);
                 self.found.push(place);
             }
@@ -193,8 +193,22 @@ impl Walk<'_> {
 pub(super) fn is_hidden(value: &str, spot: Spot<'_>) -> bool {
     match spot.secrecy {
         Secrecy::Open => false,
-        Secrecy::Named => !is_reference(value) && !is_switch(value),
+        Secrecy::Named => !is_reference(value) && !is_public(spot.vague(), value),
         Secrecy::Whole => true,
+    }
+}
+
+/// The same of a number; other values are not.
+pub(super) fn hides_number(value: &Value, spot: Spot<'_>) -> bool {
+    match value {
+        Value::Integer(value) => is_hidden(&value.to_string(), spot),
+        Value::Float(value) => is_hidden(&value.to_string(), spot),
+        Value::Null
+        | Value::Bool(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Table(_)
+        | Value::Marked(_) => false,
     }
 }
 

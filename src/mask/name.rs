@@ -69,6 +69,35 @@ const SECRET_WORDS: [&str; 16] = [
     "mnemonic",
 ];
 
+/// Last words of names that hold a secret in one chart and an ordinary word in the next.
+const VAGUE: [&str; 5] = ["auth", "cookie", "license", "licence", "seed"];
+
+/// Fields below the name of a secret that hold something else: `credentials.region`.
+const BESIDE: [&str; 22] = [
+    "apiversion",
+    "create",
+    "email",
+    "database",
+    "description",
+    "edition",
+    "tier",
+    "plan",
+    "server",
+    "realm",
+    "domain",
+    "samesite",
+    "secure",
+    "httponly",
+    "maxage",
+    "scope",
+    "scopes",
+    "region",
+    "clientid",
+    "tenantid",
+    "subscriptionid",
+    "engine",
+];
+
 /// The names by which SSH keeps private keys.
 const SSH_KEYS: [&str; 4] = ["idrsa", "ided25519", "idecdsa", "iddsa"];
 
@@ -220,7 +249,14 @@ pub(super) fn is_about(name: &str) -> bool {
     let singular = joined.strip_suffix('s').unwrap_or(&joined);
     (is_qualifier(&words) && !is_address(&joined))
         || OBJECTS.iter().any(|end| singular.ends_with(end))
-        || ["apiversion", "create", "email", "database", "description"].contains(&joined.as_str())
+        || BESIDE.contains(&joined.as_str())
+}
+
+/// The word that makes a name one whose value may be a secret or may not: `auth` of `dbAuth`.
+pub(super) fn vague_word(name: &str) -> Option<&'static str> {
+    let words = words(name);
+    let last = words.last()?;
+    VAGUE.into_iter().find(|vague| vague == last)
 }
 
 fn is_address(joined: &str) -> bool {
@@ -241,6 +277,10 @@ fn is_qualifier(words: &[String]) -> bool {
         return true;
     }
     let is_key = matches!(last.as_str(), "key" | "keys");
+    let object = before.concat();
+    if is_key && OBJECTS.iter().any(|end| object.ends_with(end)) {
+        return true;
+    }
     let kept = match before {
         [inner @ .., secret] if secret == "secret" && !inner.is_empty() => inner.last(),
         [.., kept] if kept != "secret" => Some(kept),
@@ -366,6 +406,8 @@ mod tests {
             "secretKeyRef",
             "existingSecret",
             "existingSecrets",
+            "existingSecretKey",
+            "existingSecretPasswordKey",
             "imagePullSecrets",
             "imagePullSecret",
             "pullSecrets",

@@ -1,7 +1,7 @@
 //! Whether a value is a secret by where it is: in a Secret's data, below the name of a secret, in a
 //! field that its schema calls sensitive.
 
-use super::name::{is_about, is_secret};
+use super::name::{is_about, is_secret, vague_word};
 use super::text::{announces, is_port_or_path};
 use crate::node::{Node, Table, Value};
 use crate::schema::{Registry, SchemaNode};
@@ -49,6 +49,7 @@ pub(crate) struct Spot<'a> {
     below: Secrecy,
     /// The field's name, or that of the field that a list is in.
     name: &'a str,
+    vague: Option<&'static str>,
     schema: Option<&'static SchemaNode>,
     /// A field that its schema calls sensitive: of an address the host is shown.
     pub(super) is_sensitive: bool,
@@ -75,6 +76,7 @@ impl<'a> Spot<'a> {
             secrecy: Secrecy::Open,
             below: Secrecy::Open,
             name: "",
+            vague: None,
             schema: None,
             is_sensitive: false,
             patches_secret: false,
@@ -107,6 +109,10 @@ impl<'a> Spot<'a> {
             secrecy,
             below,
             name,
+            vague: match secrecy {
+                Secrecy::Named => vague_in(table, name),
+                Secrecy::Open | Secrecy::Whole => None,
+            },
             schema,
             is_sensitive: schema.is_some_and(|schema| is_sensitive(schema, table)),
             patches_secret: match name {
@@ -133,7 +139,10 @@ impl<'a> Spot<'a> {
                     && !value.starts_with("--")
                     && !(flag == "-p" && is_port_or_path(value))
             })
-            .map(|pair| std::ptr::from_ref(&pair[1]))
+            .map(|pair| {
+                let flag = pair[0].as_str().unwrap_or_default();
+                (std::ptr::from_ref(&pair[1]), vague_word(flag))
+            })
             .collect();
         Items { spot, announced }
     }
@@ -147,8 +156,9 @@ impl<'a> Spot<'a> {
         }
     }
 
-    pub(super) fn hides(self) -> bool {
-        self.secrecy != Secrecy::Open
+    /// The word of [`vague_word`] in the name that makes this a secret.
+    pub(super) fn vague(self) -> Option<&'static str> {
+        self.vague
     }
 
     fn inherited(self, table: &Table, name: &str) -> (Secrecy, Secrecy) {
@@ -231,18 +241,23 @@ impl<'a> Spot<'a> {
 pub(crate) struct Items<'a> {
     spot: Spot<'a>,
     /// Items that the flag before them calls a secret.
-    announced: Vec<*const Node>,
+    announced: Vec<(*const Node, Option<&'static str>)>,
 }
 
 impl<'a> Items<'a> {
     pub(crate) fn of(&self, item: &Node) -> Spot<'a> {
-        match self.announced.contains(&std::ptr::from_ref(item)) {
-            true => Spot {
+        let announced = self
+            .announced
+            .iter()
+            .find(|(announced, _)| std::ptr::eq(*announced, item));
+        match announced {
+            Some((_, vague)) => Spot {
                 secrecy: Secrecy::Named,
+                vague: *vague,
                 ..self.spot
             },
             // A list's own scalars inherit as a table's do.
-            false => Spot {
+            None => Spot {
                 secrecy: match item.value.scalar() {
                     Value::Table(_) | Value::Array(_) => self.spot.below,
                     _ => self.spot.secrecy,
@@ -259,6 +274,15 @@ fn is_named_secret(table: &Table) -> bool {
     named
         .flat_map(|name| [name, name.rsplit(['.', '/']).next().unwrap_or(name)])
         .any(is_secret)
+}
+
+/// The word of the field's name, or of the name beside it: `{ name: RANDOM_SEED, value: … }`.
+fn vague_in(table: &Table, name: &str) -> Option<&'static str> {
+    if !VALUES.contains(&name) {
+        return vague_word(name);
+    }
+    let beside = NAMES.iter().filter_map(|name| table.get(name)?.as_str());
+    beside.filter(|name| is_secret(name)).find_map(vague_word)
 }
 
 fn is_secret_kind(table: &Table) -> bool {

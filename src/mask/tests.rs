@@ -50,6 +50,13 @@ fn a_value_is_secret_by_where_it_is() {
         "{data: {values.yaml: \"db:\\n  auth:\\n    adminPass: LEAKED\\n\"}}",
         "{data: {a: \"one\\ntwo password=LEAKED\\nLEAKED\\n\"}}",
         "{password: 12345678}",
+        // names that may hold a word hide what is none
+        "{auth: me-LEAKED}",
+        "{cookie: 'sid=LEAKED'}",
+        "{license: ABCD-1234-LEAKED}",
+        "{seed: LEAKED0}",
+        "{data: {a.env: \"auth=LEAKED\\nlicense=x1-LEAKED\\n\"}}",
+        "{sshKey: '-----BEGIN CERTIFICATE-----\\nx\\n-----BEGIN RSA PRIVATE KEY-----\\nLEAKED'}",
     ] {
         let shown = shown(text);
         assert!(
@@ -174,6 +181,37 @@ fn innocent_values_stay_readable() {
         "{patches: [{target: {kind: Deployment}, patch: \"- op: add\\n  path: /spec/replicas\\n  value: 3\\n\"}]}",
         "{rules: [{resources: [secrets], verbs: [get]}]}",
         "{pattern: '^v(?P<v>.*)$'}",
+        // what real charts have under the names of secrets
+        "{auth: {enabled: true, existingSecret: a, existingSecretKey: password, secretKeys: {adminPasswordKey: a, userPasswordKey: b}}}",
+        "{auth: github}",
+        "{authBackend: ldap, gf_auth: scram-sha-256}",
+        "{license: {accepted: true, type: enterprise, edition: community, secretName: a, existingSecret: b, server: lic.example.org}}",
+        "{license: enterprise, ACCEPT_LICENSE: accept}",
+        "{session: {cookie: {name: SESSIONID, secure: true, sameSite: Lax, domain: example.org, maxAge: 3600}}}",
+        "{cookie: session_id}",
+        "{seed: 42, random_seed: 1234567, seeds: [10.0.0.1]}",
+        "{db: {seed: demo, seedJob: {enabled: true}}}",
+        "{credentials: {region: eu-west-1, clientId: app, tenantId: t, secretName: x}}",
+        "{basicAuth: {enabled: true, username: admin, realm: Restricted, existingSecret: a}}",
+        "{ingress: {hosts: [{host: a.example}], tls: [{secretName: a-tls, hosts: [a.example]}]}}",
+        "{ref: {digest: 'sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'}}",
+        "{ref: {commit: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b, branch: main, semver: '>=1.0.0'}}",
+        "{image: {tag: '1.2@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'}}",
+        "{checksum/config: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}",
+        "{sshKeys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJd8xV me@a', 'ssh-rsa AAAAB3NzaC1yc2E me@b']}",
+        "{signingKey: '-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n'}",
+        "{tokenExpiry: 3600, tokenLifetime: 1h, passwordPolicy: {minLength: 12, maxAge: 90}}",
+        "{publicKeys: ['ssh-rsa AAAA'], known_hosts: 'github.com ssh-ed25519 AAAA'}",
+        "{automountServiceAccountToken: false, serviceAccountTokenAudience: vault}",
+        "{imagePullSecret: regcred, global: {imagePullSecrets: [regcred]}}",
+        "{secretProviderClass: vault, secretsEncryption: true, secretStoreRef: {name: a, kind: ClusterSecretStore}}",
+        "{oidc: {clientId: app, issuerUrl: 'https://id.example', clientSecretRef: {name: a, key: client-secret}}}",
+        "{args: [--auth, github, '--auth=github', '--seed=42', '--tls-private-key-file=/a/tls.key', '--token-ttl=1h']}",
+        "{env: [{name: AUTH, value: ldap}, {name: RANDOM_SEED, value: '42'}, {name: PASSWORD_FILE, value: /run/a}]}",
+        "{data: {app.properties: \"auth=ldap\\nseed=42\\nlicense=community\\nsession.cookie=sid\\n\"}}",
+        "{url: 'oci://registry.example:5000/app@sha256:9f86d081884c7d659a2feaa0c55ad015', b: 'http://[::1]:80/a@b'}",
+        "{webhook: {enabled: true, path: /hook, port: 9443, certManager: true}}",
+        "{keys: [a, b], keyId: alias/sops, kmsKeyId: 'arn:aws:kms:eu-west-1:1:key/a', storageKeyPrefix: a}",
     ] {
         let shown = shown(text);
         assert!(!shown.contains("***"), "{text}\n{shown}");

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use regex::{Captures, Regex};
 
-use super::name::is_secret;
+use super::name::{is_secret, vague_word};
 
 /// Tokens, keys and signed values that cannot be anything else. Every group named `secret` is hidden,
 /// or the whole match where there is none.
@@ -232,7 +232,7 @@ pub(super) fn values(text: &str) -> Vec<Range<usize>> {
             };
             if names_secret(name.as_str())
                 && !is_reference(value.as_str())
-                && !is_switch(value.as_str().trim())
+                && !is_public(vague_word(name.as_str()), value.as_str().trim())
             {
                 found.push(value.range());
             }
@@ -259,7 +259,8 @@ pub(super) fn values(text: &str) -> Vec<Range<usize>> {
         }
         end = whole.end() + value.end();
         let bare = trimmed(text, whole.end()..end);
-        if !is_reference(&text[bare.clone()]) && !is_switch(&text[bare.clone()]) {
+        let said = &text[bare.clone()];
+        if !is_reference(said) && !is_public(vague_word(name.as_str()), said) {
             found.push(bare);
         }
     }
@@ -268,7 +269,8 @@ pub(super) fn values(text: &str) -> Vec<Range<usize>> {
             continue;
         };
         let bare = trimmed(text, value.range());
-        let is_said = !is_reference(&text[bare.clone()]) && !is_switch(&text[bare.clone()]);
+        let said = &text[bare.clone()];
+        let is_said = !is_reference(said) && !is_public(vague_word(name.as_str()), said);
         if names_secret(name.as_str())
             && is_said
             && !value.as_str().starts_with(['{', '[', '|', '>', '&'])
@@ -327,6 +329,70 @@ pub(super) fn is_switch(text: &str) -> bool {
     is_license || SWITCHES.contains(&text.as_str())
 }
 
+/// Whether a value under the name of a secret is one that everybody may read; `vague` is what
+/// [`vague_word`] gives of the name.
+pub(super) fn is_public(vague: Option<&str>, value: &str) -> bool {
+    if is_switch(value) || is_public_key(value) {
+        return true;
+    }
+    let is_word = value.len() <= 16
+        && value
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || b"_-".contains(&byte));
+    match vague {
+        Some("auth") => AUTH_METHODS.contains(&value.to_ascii_lowercase().as_str()),
+        Some("seed") => {
+            is_word || (value.len() < 10 && value.bytes().all(|byte| byte.is_ascii_digit()))
+        }
+        Some(_) => is_word,
+        None => false,
+    }
+}
+
+fn is_public_key(value: &str) -> bool {
+    let starts = [
+        "ssh-rsa ",
+        "ssh-ed25519 ",
+        "ecdsa-sha2-",
+        "sk-ssh-",
+        "-----BEGIN PUBLIC KEY-----",
+        "-----BEGIN CERTIFICATE-----",
+    ];
+    starts.iter().any(|start| value.starts_with(start)) && !value.contains("PRIVATE KEY")
+}
+
+/// Values of `auth` that name how somebody logs in, beside [`SWITCHES`].
+const AUTH_METHODS: [&str; 28] = [
+    "github",
+    "gitlab",
+    "google",
+    "azure",
+    "aws",
+    "gcp",
+    "iam",
+    "irsa",
+    "workload-identity",
+    "kubernetes",
+    "serviceaccount",
+    "approle",
+    "userpass",
+    "cert",
+    "x509",
+    "tls",
+    "kerberos",
+    "sasl",
+    "plain",
+    "scram-sha-256",
+    "scram-sha-512",
+    "md5",
+    "trust",
+    "peer",
+    "anonymous",
+    "internal",
+    "external",
+    "jwt",
+];
+
 /// Values of fields such as `auth` and `license` that everybody may read.
 const SWITCHES: [&str; 38] = [
     "",
@@ -384,7 +450,7 @@ fn flags(text: &str, found: &mut Vec<Range<usize>>) {
         if names_secret(name.as_str())
             && !said.starts_with("--")
             && !is_reference(said)
-            && !is_switch(said)
+            && !is_public(vague_word(name.as_str()), said)
         {
             found.push(bare);
         }
@@ -443,6 +509,8 @@ fn of_url(url: &Captures<'_>, found: &mut Vec<Range<usize>>) {
             && !password.is_empty()
             && !password.bytes().all(|byte| byte.is_ascii_digit())
             && !user.is_empty()
+            // an IPv6 address
+            && !user.starts_with('[')
         {
             found.push(at(0..sign));
             host = sign + 1;

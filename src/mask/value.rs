@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Number, Value as Json};
 
 use super::MASK;
-use super::inside::{Inside, address, is_hidden};
+use super::inside::{Inside, address, hides_number, is_hidden};
 use super::ranges::without;
 use super::spot::Spot;
 use crate::node::{Node, Value};
@@ -76,7 +76,7 @@ fn scalar(value: &Value, spot: Spot<'_>) -> (Json, bool) {
             let masked = shown != *value;
             (Json::from(shown), masked)
         }
-        Value::Integer(_) | Value::Float(_) if spot.hides() => (Json::from(MASK), true),
+        number if hides_number(number, spot) => (Json::from(MASK), true),
         Value::Null | Value::Array(_) | Value::Table(_) => (Json::Null, false),
         Value::Bool(value) => (Json::from(*value), false),
         Value::Integer(value) => {

@@ -7,6 +7,7 @@ use super::super::{Place, Status, print};
 use super::values;
 use crate::diagnostic::render::{printable_json, printable_line};
 use crate::image::owned::{Owned, shown};
+use crate::mask::Secrets;
 
 /// List the marked values: policy, field, initial and current value per cluster
 #[derive(Debug, clap::Args)]
@@ -34,8 +35,9 @@ enum Format {
 pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> {
     let project = super::open(place, &args.cluster)?;
     let owned = values(&project, args.name.as_deref(), &args.cluster)?;
+    let secrets = Secrets::of(&project.sources);
     match args.format {
-        Format::Human => print(&crate::cli::readable(&table(&owned)))?,
+        Format::Human => print(&crate::cli::readable(&secrets.hide(&table(&owned))))?,
         Format::Json => {
             let marked: Vec<_> = owned
                 .iter()
@@ -52,10 +54,9 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
                     })
                 })
                 .collect();
-            print(&printable_json(&format!(
-                "{:#}\n",
-                json!({ "marked": marked })
-            )))?;
+            let mut whole = json!({ "marked": marked });
+            secrets.hide_in(&mut whole);
+            print(&printable_json(&format!("{whole:#}\n")))?;
         }
     }
     Ok(Status::Done)

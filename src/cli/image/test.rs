@@ -17,6 +17,7 @@ use crate::image::lint::lint;
 use crate::image::registry::{self, DockerConfig};
 use crate::image::report;
 use crate::image::spec;
+use crate::mask::Secrets;
 use crate::project::Project;
 
 /// Say which tag a policy picks, and why each other loses
@@ -122,15 +123,11 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
     if tried.is_empty() {
         bail!("no policy has `tags` to be tried on; give some with `--tags`, or use `--registry`");
     }
+    let secrets = Secrets::of(sources);
     match args.format {
         Format::Human => {
-            print(
-                &tried
-                    .iter()
-                    .map(Tried::human)
-                    .collect::<Vec<_>>()
-                    .join("\n"),
-            )?;
+            let tables: Vec<String> = tried.iter().map(Tried::human).collect();
+            print(&secrets.hide(&tables.join("\n")))?;
             let mut found: Vec<Diagnostic> = Vec::new();
             for finding in tried.iter().flat_map(|tried| &tried.findings) {
                 if !found.contains(finding) {
@@ -141,10 +138,9 @@ pub(in crate::cli) fn run(place: &Place, args: &Args) -> anyhow::Result<Status> 
         }
         Format::Json => {
             let policies: Vec<_> = tried.iter().map(|tried| tried.json(&project)).collect();
-            print(&printable_json(&format!(
-                "{:#}\n",
-                json!({ "policies": policies })
-            )))?;
+            let mut whole = json!({ "policies": policies });
+            secrets.hide_in(&mut whole);
+            print(&printable_json(&format!("{whole:#}\n")))?;
         }
     }
     Ok(match tried.iter().all(Tried::is_sound) {

@@ -143,7 +143,9 @@ fn snippet<'a>(cluster: &Cluster<'a>, hidden: &[Range<usize>], columns: usize) -
             shown = shown.max(start + letters + columns);
         }
         let mut starts = Vec::new();
-        let line_start = line.as_ptr() as usize - cluster.source.text().as_ptr() as usize;
+        // A line that is not there is not in the text, and has no letters.
+        let text_start = cluster.source.text().as_ptr() as usize;
+        let line_start = (line.as_ptr() as usize).saturating_sub(text_start);
         let mut last_hidden: Option<usize> = None;
         for (at, letter) in line.char_indices().take(shown) {
             starts.push(text.len());
