@@ -311,6 +311,14 @@ folder, symbolic links followed, be UTF-8 and at most 8 MiB. Where an object is 
 read as YAML, JSON or TOML and must hold one document.",
     ),
     of_stage(
+        "kubernetes-version",
+        "the cluster's Kubernetes does not have a kind or a field",
+        "\
+The built-in kinds of Kubernetes gain and lose apiVersions and fields with its minor versions. `clusters.NAME.kubernetes`
+says which one a cluster runs; an object in `manifests` may use only what that version has. Without the setting, it may use what
+any known version has. Correct the setting, or give the object to the clusters that have it: `clusters = [\"NAME\"]`.",
+    ),
+    of_stage(
         "layout",
         "the layout gives no usable path",
         "\
@@ -487,6 +495,14 @@ Keys of a resource are those of the Flux API; others are fluxgen's own. The API 
 unknown field without a word, so it is an error here. `fluxgen explain SECTION` lists the known ones.",
     ),
     of_stage(
+        "unknown-kind",
+        "a kind is not one of Kubernetes' own",
+        "\
+Groups such as `v1`, `apps` and `batch` hold the built-in kinds of Kubernetes and no custom resources, so a kind that they do not
+have is a mistake: the API server would refuse the object, and Flux would apply nothing of the same Kustomization. In groups that
+custom resources can share, only a kind that is nearly a built-in one is reported.",
+    ),
+    of_stage(
         "unknown-variable",
         "an expression uses a variable that is not defined",
         "\
@@ -563,6 +579,14 @@ No expression uses the variable. Remove it, or use it as `${{ vars.NAME }}`.",
 `fluxgen upgrade` sees this repository alone: the TOML file, the folders that its Kustomizations apply, and
 other YAML. It asks no cluster. What is stored there, which Kubernetes runs, and what charts, images and
 other repositories bring is for you to check.",
+    ),
+    of_stage(
+        "wrong-api-version",
+        "a built-in kind of Kubernetes has another apiVersion",
+        "\
+No known version of Kubernetes serves the kind under this apiVersion: the group is another one, or the version was removed, as
+`extensions/v1beta1` and `policy/v1beta1` were. Write the apiVersion that the message names. Fields may differ between versions;
+those of the new one are checked then. See <https://kubernetes.io/docs/reference/using-api/deprecation-guide/>.",
     ),
     of_stage(
         "wrong-label",

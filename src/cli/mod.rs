@@ -240,9 +240,12 @@ fn unreadable(error: RepositoryError) -> anyhow::Error {
 }
 
 /// Tells findings to people, on stderr.
+/// What was not checked is `check`'s to report.
 fn tell(found: &[Diagnostic], sources: &Sources) {
     let style = output::style(&std::io::stderr());
-    eprint!("{}", render::human(found, sources, &style));
+    let found = found.iter().filter(|one| !one.is_not_checked());
+    let found: Vec<Diagnostic> = found.cloned().collect();
+    eprint!("{}", render::human(&found, sources, &style));
 }
 
 /// A line for people on stderr.

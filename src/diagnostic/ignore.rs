@@ -17,15 +17,18 @@ use crate::source::{FileId, Span};
 /// What every comment of this kind starts with.
 const WORD: &str = "fluxgen:";
 
-/// Errors of the schemas: the resource can be written all the same, and a newer Flux may take it.
+/// Errors of the schemas: the resource can be written all the same, and a newer Flux or Kubernetes may accept it.
 const OF_SCHEMAS: &[&str] = &[
     "cannot-work",
     "duplicate-item",
     "flux-version",
+    "kubernetes-version",
     "missing-field",
     "refused-combination",
     "secret-in-url",
     "unknown-key",
+    "unknown-kind",
+    "wrong-api-version",
     "wrong-label",
     "wrong-value",
 ];

@@ -129,6 +129,11 @@ impl Diagnostic {
         self
     }
 
+    /// Whether it only says what could not be judged: `check` reports that, other commands do not.
+    pub(crate) fn is_not_checked(&self) -> bool {
+        self.code == "not-checked"
+    }
+
     /// Where the fault is, if it is in a file.
     pub fn primary(&self) -> Option<Span> {
         self.labels.first().map(|label| label.span)
@@ -239,6 +244,12 @@ impl Diagnostics {
     /// The texts that `add_texts` added, for those who show the findings.
     pub(crate) fn texts(&self) -> &Sources {
         &self.texts
+    }
+
+    /// Whether a comment at a place ignores findings of this code: for one finding about many places.
+    pub(crate) fn is_ignored(&mut self, code: &'static str, span: Span) -> bool {
+        let asked = Diagnostic::note(code, "").at(span, "");
+        self.ignores.take(&asked, self.is_judging)
     }
 
     /// From here on what is asked for is known, and findings only judge it; or no longer.

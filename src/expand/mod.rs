@@ -25,6 +25,7 @@ use crate::node::{Entry, Node, Table, Value};
 use crate::resolve::merge::{is_unset, merge, merge_keeping_unset, without_unset};
 use crate::resolve::{Draft, Layer, OWN_KEYS, Origin, Override, Resolved, Section, clusters};
 use crate::resource::{Identity, Resource};
+use crate::schema::core::KubernetesMinor;
 use crate::schema::{FluxMinor, KindSchema, Registry, SchemaNode};
 use crate::settings::{Cluster, Settings};
 use crate::source::{FileId, Span, Spanned};
@@ -257,6 +258,8 @@ struct VariantKey<'a> {
     minor: FluxMinor,
     /// Where Flux is: the default namespace.
     flux_namespace: &'a str,
+    /// Of what is not Flux's own.
+    kubernetes: Option<KubernetesMinor>,
     overrides: Vec<usize>,
     /// Of the values of the variables that the draft uses.
     values: Fingerprint,
@@ -538,9 +541,12 @@ impl<'a, 'd> Expanding<'a, 'd> {
         let used = prepared.uses.iter().map(|path| context.get(path));
         let values = self.fingerprints.of_all(used);
         self.used_overrides.extend(&overrides);
+        let pinned = &self.resolved.settings.clusters[cluster];
+        let kubernetes = pinned.kubernetes.as_ref().map(|minor| minor.value);
         let key = VariantKey {
-            minor: self.resolved.settings.clusters[cluster].flux.minor,
-            flux_namespace: &self.resolved.settings.clusters[cluster].flux.namespace,
+            minor: pinned.flux.minor,
+            flux_namespace: &pinned.flux.namespace,
+            kubernetes: kubernetes.filter(|_| draft.section == Section::MANIFESTS),
             overrides,
             values,
         };

@@ -11,6 +11,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expand::expression::{Expressions, table_has_expression};
 use crate::expand::variables::{Place, Variables};
 use crate::node::{Node, Table, Value};
+use crate::schema::core::KubernetesMinor;
 use crate::settings::fields::{Fields, wrong_type};
 use crate::settings::folder::{self, Placed};
 use crate::settings::{Cluster, DEFAULT_NAMESPACE, Flux, Group, Repo};
@@ -131,10 +132,12 @@ pub(super) fn read(
         }
         let mut fields = Fields::new(table, format!("clusters.{name}"), diagnostics);
         let context = fields.text("context");
+        let kubernetes = fields.text("kubernetes");
         for known in ["path", "vars", "flux"] {
             fields.node(known);
         }
         fields.finish(section_roots.iter().copied());
+        let kubernetes = kubernetes.and_then(|text| kubernetes_minor(text, diagnostics));
         let folder = folder::read(name, table, diagnostics);
         let layered = |what: &str, diagnostics: &mut Diagnostics| {
             let base = root.get(what).and_then(Node::as_table);
@@ -218,6 +221,7 @@ pub(super) fn read(
             name: Spanned::new(name.to_owned(), key),
             folder,
             context,
+            kubernetes,
             flux,
             vars,
             groups: members,
@@ -406,4 +410,27 @@ pub(crate) fn is_safe_name(name: &str) -> bool {
         && name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
+/// The Kubernetes that a cluster runs, if its fields are known here.
+fn kubernetes_minor(
+    text: Spanned<String>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Spanned<KubernetesMinor>> {
+    let (oldest, newest) = (KubernetesMinor::OLDEST, KubernetesMinor::NEWEST);
+    let minor = KubernetesMinor::of(&text.value);
+    if let Some(minor) = minor.filter(|minor| minor.is_known()) {
+        return Some(Spanned::new(minor, text.span));
+    }
+    let message = match minor {
+        Some(minor) => format!("the fields of Kubernetes {minor} are not known here"),
+        None => format!("`{}` is not a Kubernetes version", text.value),
+    };
+    let help = match minor {
+        Some(_) => format!("write `{oldest}` to `{newest}`, or leave it out"),
+        None => format!("write the minor version: `{newest}`"),
+    };
+    let diagnostic = Diagnostic::error("wrong-value", message).at(text.span, "");
+    diagnostics.push(diagnostic.with_help(help));
+    None
 }

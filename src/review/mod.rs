@@ -103,6 +103,8 @@ impl Review<'_> {
         if let Some(project) = self.head.project {
             diagnostics.extend(project.diagnostics.iter().cloned());
         }
+        // A comparison is not where that is looked for.
+        diagnostics.retain(|one| !one.is_not_checked());
         let base = self.base.project.and_then(committed);
         let head = self.head.project.and_then(committed);
         if let Some(head) = head

@@ -5,15 +5,18 @@ use std::collections::HashSet;
 use super::{Facts, Rule};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::link::Graph;
-use crate::validate::schema_of;
+use crate::resource::Resource;
+use crate::source::Span;
+use crate::validate::{core, schema_of};
 
 pub(super) const RULE: Rule = Rule {
     code: "not-checked",
     summary: "something could not be judged offline",
     page: "\
-fluxgen reports what it did not check: objects of kinds without a schema here (`[manifests]`), and regular
-expressions that it cannot read as Go does. Silence means that it was checked.
-`kubectl apply --dry-run=server` checks the rest.",
+`fluxgen check` reports what it could not check: custom resources in `[manifests]`, whose schema is not known
+here, and regular expressions that it cannot read as Go does. Silence means that it was checked.
+`kubectl apply --dry-run=server` checks the rest. `# fluxgen: ignore[not-checked]` above the table of
+a manifest says that you know.",
     check,
 };
 
@@ -24,7 +27,9 @@ fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
     for variant in &graph.validated.expanded.variants {
         for resource in &variant.resources {
             if schema_of(resource, variant.minor).is_none()
+                && core::is_foreign(resource)
                 && seen.insert((variant.span, &resource.identity))
+                && !is_ignored(variant.span, resource, diagnostics)
             {
                 manifests.push(&resource.identity.kind);
             }
@@ -44,4 +49,11 @@ fn check(graph: &Graph, _facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
             ),
         ));
     }
+}
+
+/// Whether a comment on the table of a manifest, or on its kind, says that this is known.
+fn is_ignored(table: Span, resource: &Resource, diagnostics: &mut Diagnostics) -> bool {
+    let kind = resource.get(&["kind"]).map(|kind| kind.span);
+    let mut spans = [Some(table), kind].into_iter().flatten();
+    spans.any(|span| diagnostics.is_ignored(RULE.code, span))
 }

@@ -4,6 +4,7 @@
 
 mod compile;
 mod condition;
+pub mod core;
 mod docs;
 mod editor;
 mod kind;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Flux;
 use crate::node::Table;
+use crate::schema::core::KubernetesMinor;
 use crate::source::{Span, Spanned};
 
 /// One cluster, with what its groups give it.
@@ -14,6 +15,8 @@ pub struct Cluster {
     pub folder: String,
     /// The context of the user's kubeconfig, which `fluxgen bootstrap` insists on.
     pub context: Option<Spanned<String>>,
+    /// The Kubernetes that it runs, where the project says so.
+    pub kubernetes: Option<Spanned<KubernetesMinor>>,
     pub flux: Flux,
     /// `vars` of the project, the groups and the cluster, merged; without expressions left.
     pub vars: Arc<Table>,

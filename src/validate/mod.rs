@@ -3,6 +3,7 @@
 //! Works on variants, so a fault that a thousand clusters share is found once.
 
 mod condition;
+pub(crate) mod core;
 mod format;
 mod meant;
 pub(crate) mod metadata;
@@ -35,7 +36,7 @@ pub fn validate(expanded: Expanded, diagnostics: &mut Diagnostics) -> Validated 
         .variants
         .par_iter()
         .map(|variant| {
-            let cluster = &expanded.settings.clusters[variant.cluster].name.value;
+            let cluster = &expanded.settings.clusters[variant.cluster];
             let mut found = Vec::new();
             for resource in &variant.resources {
                 let mut validating = Validating {
@@ -73,7 +74,7 @@ pub(crate) fn validate_one(resource: &Resource, cluster: &Cluster, span: Span) -
     let mut found = Vec::new();
     let mut validating = Validating {
         variant: &variant,
-        cluster: &cluster.name.value,
+        cluster,
         place: resource.identity.kind.clone(),
         found: &mut found,
     };
@@ -93,7 +94,8 @@ pub(crate) fn schema_of(resource: &Resource, minor: FluxMinor) -> Option<&'stati
 
 struct Validating<'a> {
     variant: &'a Variant,
-    cluster: &'a str,
+    /// The first cluster that has the variant.
+    cluster: &'a Cluster,
     /// What messages call the resource: `kustomizations.apps`.
     place: String,
     found: &'a mut Vec<Diagnostic>,
@@ -109,6 +111,8 @@ impl Validating<'_> {
                 .filter(|kind| kind.group == resource.identity.group)
             {
                 self.wrong_api_version(resource, kind);
+            } else {
+                self.core(resource);
             }
             return;
         };
@@ -135,6 +139,18 @@ impl Validating<'_> {
                 resource.node.span,
             ),
         }
+    }
+
+    /// An object of a kind that is not Flux's.
+    fn core(&mut self, resource: &Resource) {
+        let place = core::CorePlace {
+            name: &self.place,
+            span: self.variant.span,
+            cluster: &self.cluster.name.value,
+            kubernetes: self.cluster.kubernetes,
+            own_keys: crate::resolve::OWN_KEYS,
+        };
+        self.found.extend(core::validate(resource, place));
     }
 
     fn wrong_api_version(&mut self, resource: &Resource, kind: &KindSchema) {
@@ -282,7 +298,7 @@ impl Validating<'_> {
                 if !newest.required.contains(field) {
                     diagnostic = diagnostic.with_note(format!(
                         "Flux {minor} needs it, newer versions do not; cluster `{}` pins {}",
-                        self.cluster, self.variant.version.value
+                        self.cluster.name.value, self.variant.version.value
                     ));
                 }
                 let span = if path.is_empty() {
@@ -304,11 +320,11 @@ impl Validating<'_> {
         let message = match since.filter(|since| *since > self.variant.minor) {
             Some(since) => format!(
                 "{what} needs Flux {since}; cluster `{}` pins {version}",
-                self.cluster
+                self.cluster.name.value
             ),
             None => format!(
                 "{what} is gone from Flux {version}, which cluster `{}` pins",
-                self.cluster
+                self.cluster.name.value
             ),
         };
         Diagnostic::error("flux-version", message)
