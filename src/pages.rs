@@ -198,6 +198,14 @@ fluxgen knows the API of Flux 2.6, 2.7, 2.8 and 2.9. A newer version is taken fo
 new fields are refused and new rules are not checked. An older version is refused.",
     ),
     of_stage(
+        "hand-edited",
+        "a generated file was changed by hand",
+        "\
+Flux applies what is committed below `clusters/`, so the change works until the next `fluxgen build`, which takes
+it back and names the file. Change the TOML file instead. What it cannot say belongs in a file of your own beside
+the generated ones. `git diff clusters` shows what was changed.",
+    ),
+    of_stage(
         "hand-edited-tree",
         "a committed tree was changed by hand",
         "\
@@ -311,6 +319,16 @@ folder, symbolic links followed, be UTF-8 and at most 8 MiB. Where an object is 
 read as YAML, JSON or TOML and must hold one document.",
     ),
     of_stage(
+        "install-manifest-not-held",
+        "a committed install manifest is not what the lock says",
+        "\
+`gotk-components.yaml` installs Flux, with all rights in the cluster. `fluxgen.lock` holds the sum of each release
+and of the manifest that fluxgen makes of it with a cluster's options; a local distribution is compared itself.
+What is committed is neither: it was changed by hand, or the lock was. Run `fluxgen build`, which writes the
+manifest again, and look at who changed it. Where nothing here can say what the manifest should be, that is said
+as a note, and a change of it is refused by `diff --deny destructive`.",
+    ),
+    of_stage(
         "kubernetes-version",
         "the cluster's Kubernetes does not have a kind or a field",
         "\
@@ -414,24 +432,6 @@ Put the credentials into a Secret and name it with `secretRef`; change the passw
         "a source is given twice",
         "\
 `source = \"git.NAME\"` is the short form of `sourceRef` (of `chartRef` for a chart). Use one of them.",
-    ),
-    of_stage(
-        "hand-edited",
-        "a generated file was changed by hand",
-        "\
-Flux applies what is committed below `clusters/`, so the change works until the next `fluxgen build`, which takes
-it back and names the file. Change the TOML file instead. What it cannot say belongs in a file of your own beside
-the generated ones. `git diff clusters` shows what was changed.",
-    ),
-    of_stage(
-        "install-manifest-not-held",
-        "a committed install manifest is not what the lock says",
-        "\
-`gotk-components.yaml` installs Flux, with all rights in the cluster. `fluxgen.lock` holds the sum of each release
-and of the manifest that fluxgen makes of it with a cluster's options; a local distribution is compared itself.
-What is committed is neither: it was changed by hand, or the lock was. Run `fluxgen build`, which writes the
-manifest again, and look at who changed it. Where nothing here can say what the manifest should be, that is said
-as a note, and a change of it is refused by `diff --deny destructive`.",
     ),
     of_stage(
         "stale-tree",
@@ -660,7 +660,12 @@ fn all() -> impl Iterator<Item = Page> {
         text: fact.page,
         docs: fact.docs,
     });
-    let reviews = system::RULES.iter().map(|rule| Page {
+    // `check` finds some of what a comparison does, by the same code.
+    let is_stage = |code: &str| STAGES.iter().any(|page| page.code == code);
+    let reviews = system::RULES
+        .iter()
+        .filter(move |rule| !is_stage(rule.name));
+    let reviews = reviews.map(|rule| Page {
         code: rule.name,
         summary: rule.summary,
         text: "",

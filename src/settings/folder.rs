@@ -260,11 +260,11 @@ mod tests {
 
     #[test]
     fn folders_that_share_files_are_found_in_pairs() {
-        let overlaps = |folders: &[&str]| {
-            let placed: Vec<Placed<'_>> = folders
+        let named = |clusters: &[(&str, &str)]| {
+            let placed: Vec<Placed<'_>> = clusters
                 .iter()
-                .map(|folder| Placed {
-                    name: folder,
+                .map(|(name, folder)| Placed {
+                    name,
                     folder,
                     span: Span::BUILT_IN,
                 })
@@ -273,6 +273,11 @@ mod tests {
             check_apart(&placed, &mut diagnostics);
             diagnostics.into_sorted().len()
         };
+        const NAMES: [&str; 5] = ["one", "two", "three", "four", "five"];
+        let overlaps = |folders: &[&str]| {
+            let clusters: Vec<_> = NAMES.into_iter().zip(folders.iter().copied()).collect();
+            named(&clusters)
+        };
         // beside each other, names that only begin alike among them
         assert_eq!(overlaps(&["a/b", "a/c", "a/b-c", "a/b.d", "ab"]), 0);
         // the same one, in another case too
@@ -280,5 +285,9 @@ mod tests {
         // one inside of another, however deep, and with a namesake between them
         assert_eq!(overlaps(&["a", "a/b/c"]), 1);
         assert_eq!(overlaps(&["a/b", "a/b-c", "a/b/c", "a/b/d/e"]), 2);
+        // names that differ in case only are an error of their own
+        let alike = [("prod", "clusters/prod"), ("Prod", "clusters/Prod")];
+        assert_eq!(named(&alike), 0);
+        assert_eq!(named(&[alike[0], alike[1], ("x", "clusters/prod/x")]), 1);
     }
 }
