@@ -84,6 +84,24 @@ fn document(api_version: &str, kind: &str, name: &str, spec: &str) -> String {
     )
 }
 
+fn binding(kind: &str, role: &str, subject: &str, name: &str) -> String {
+    let namespace = match kind {
+        "RoleBinding" => ", namespace: web",
+        _ => "",
+    };
+    format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata: {{name: {name}{namespace}}}\n\
+         roleRef: {{kind: ClusterRole, name: {role}}}\nsubjects: [{{kind: {subject}, name: {name}, namespace: web}}]\n---\n"
+    )
+}
+
+fn cluster_role(resources: &str) -> String {
+    format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: reader}}\n\
+         rules: [{{apiGroups: [''], resources: [{resources}], verbs: [get]}}]\n---\n"
+    )
+}
+
 fn files(files: &[(&str, &str)]) -> MemoryFiles {
     files.iter().map(|(path, text)| (*path, *text)).collect()
 }
@@ -262,6 +280,12 @@ fn cases() -> Vec<Case> {
             .files(&[("charts/x/Chart.yaml", "name: x\n"), ("charts/y/Chart.yaml", "name: y\n")]).affects(&[], 1),
         case("helm-release-chart-changed", release(LOCAL), release(LOCAL), (Destructive, Outcome::Recreate), "its chart goes from `x` to `y`")
             .files(&[("charts/x/Chart.yaml", "name: x\n")]).after(&[("charts/x/Chart.yaml", "name: y\n")]).affects(&[], 1),
+        // https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings
+        case("cluster-wide-rights", none(), binding("ClusterRoleBinding", "edit", "ServiceAccount", "bot"), (Notice, Outcome::Reconcile), "gives ServiceAccount `web/bot` the rights of ClusterRole `edit` in the whole cluster").affects(&["ClusterRoleBinding bot"], 0),
+        case("cluster-wide-rights", binding("ClusterRoleBinding", "view", "Group", "ops"), binding("ClusterRoleBinding", "cluster-admin", "Group", "ops"), (Notice, Outcome::Reconcile), "gives Group `web/ops` the rights of ClusterRole `cluster-admin`").affects(&["ClusterRoleBinding ops"], 0),
+        case("cluster-wide-rights", none(), binding("RoleBinding", "cluster-admin", "User", "ada"), (Notice, Outcome::Reconcile), "the rights of ClusterRole `cluster-admin` in namespace `web`").affects(&["RoleBinding web/ada"], 0),
+        case("cluster-wide-rights", none(), cluster_role("secrets"), (Notice, Outcome::Reconcile), "ClusterRole `reader` defines rights that hold in the whole cluster").affects(&["ClusterRole reader"], 0),
+        case("cluster-wide-rights", cluster_role("pods"), cluster_role("secrets"), (Notice, Outcome::Reconcile), "ClusterRole `reader` adds rights").affects(&["ClusterRole reader"], 0),
         // https://fluxcd.io/flux/components/kustomize/kustomizations/#dependencies
         case("depends-on-suspended", [apps(), ks("b", "path: ./x, dependsOn: [{name: apps}]"), ks("c", "path: ./x, dependsOn: [{name: b}]")].concat(), [ks("apps", "path: ./apps, suspend: true"), ks("b", "path: ./x, dependsOn: [{name: apps}]"), ks("c", "path: ./x, dependsOn: [{name: b}]")].concat(), (Notice, Outcome::Stall), "wait until it is resumed").affects(&["Kustomization flux-system/b", "Kustomization flux-system/c"], 0),
         case("depends-on-deleted", [apps(), ks("b", "path: ./x, dependsOn: [{name: apps}]")].concat(), ks("b", "path: ./x, dependsOn: [{name: apps}]"), (Notice, Outcome::Stall), "wait for ever").affects(&["Kustomization flux-system/b"], 0),
@@ -315,7 +339,9 @@ fn every_rule_says_what_the_controllers_do() {
         );
         assert_eq!(finding.clusters, ["c"], "{what}");
         assert!(
-            finding.docs.starts_with("https://fluxcd.io/flux/"),
+            ["https://fluxcd.io/flux/", "https://kubernetes.io/docs/"]
+                .iter()
+                .any(|site| finding.docs.starts_with(site)),
             "{what}"
         );
         // One thing that happens is one destructive finding.

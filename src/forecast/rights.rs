@@ -16,7 +16,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 pub(super) static GRANTED: Rule = Rule::new(
     "cluster-wide-rights",
     "somebody gets rights in the whole cluster, or all rights in a namespace",
-    "https://kubernetes.io/docs/reference/access-authn-authz/rbac/",
+    "https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings",
     granted,
 );
 
