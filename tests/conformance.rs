@@ -709,12 +709,6 @@ fn vectors() -> Vec<(&'static str, &'static str, Value, Vec<&'static str>)> {
             json!({ "policy": { "numerical": {} }, "digestReflectionPolicy": "Always" }),
             vec!["needs an `interval`"],
         ),
-        (
-            "ImagePolicy",
-            "2.9",
-            json!({ "policy": {} }),
-            vec!["`policy` needs one of"],
-        ),
         // Commit statuses.
         (
             "Provider",

@@ -125,30 +125,6 @@ helm-controller for all. `healthCheckExprs` teaches helm-controller the status o
         hits: |seen| without(seen, "HelmRelease", &["spec", "waitStrategy"]),
     },
     Fact {
-        code: "chart-verification-refused",
-        since: version(8, 0),
-        severity: Severity::Error,
-        message: "from Flux 2.8 on, only charts of a HelmRepository can be verified",
-        help: "remove `verify`, or take the chart from a HelmRepository or an OCIRepository",
-        page: "\
-helm-controller makes a HelmChart from `chart.spec` of a HelmRelease. From Flux 2.8 on the API server
-refuses a HelmChart that has `verify` and whose source is no HelmRepository, so that the release is never
-installed or upgraded. Before, the field was without effect there. A chart in an OCIRepository is named by
-`chartRef` and verified by the OCIRepository itself.",
-        docs: "https://fluxcd.io/flux/components/source/helmcharts/#verification",
-        hits: |seen| {
-            let verify = ["spec", "chart", "spec", "verify"];
-            let kind = ["spec", "chart", "spec", "sourceRef", "kind"];
-            let found = of_kind(seen, "HelmRelease").filter_map(|(resource, place)| {
-                let found = resource.get(&verify)?;
-                let kind = resource.get(&kind)?.as_str()?;
-                let label = format!("the chart is in a {kind}");
-                (kind != "HelmRepository").then(|| Hit::at(span_of(found, place), label))
-            });
-            found.collect()
-        },
-    },
-    Fact {
         code: "cosign-3",
         since: version(8, 0),
         severity: Severity::Note,
