@@ -89,7 +89,9 @@ impl Output {
                 None if request.format == Format::Human => {}
                 None => print(&render(&input, request.format))?,
                 Some(file) => writer::write_typed(file, render(&input, request.format).as_bytes())
-                    .with_context(|| format!("cannot write the format `{}`", request.format))?,
+                    .with_context(|| {
+                        format!("cannot write the format `{}` to `{}`", request.format, file)
+                    })?,
             }
         }
         Ok(())
