@@ -113,12 +113,24 @@ fn a_file_of_the_user_in_the_way_is_refused_and_adopted_only_when_asked() {
     assert!(errors(&refused).contains("--adopt"), "{}", errors(&refused));
     assert!(!folder.path().join("clusters/prod").exists());
     assert_eq!(read(folder.path(), path), "mine: true\n");
+    // What the TOML file does not say is not replaced, asked for or not.
+    let lossy = fluxgen(folder.path(), &["build", "--adopt", path]);
+    assert_eq!(lossy.status.code(), Some(1));
     assert!(
-        fluxgen(folder.path(), &["build", "--adopt", path])
-            .status
-            .success()
+        errors(&lossy).contains("error[adopting-loses]"),
+        "{}",
+        errors(&lossy)
     );
-    assert!(read(folder.path(), path).contains("kind: Kustomization"));
+    assert_eq!(read(folder.path(), path), "mine: true\n");
+    std::fs::write(
+        &file,
+        "kind: Kustomization\napiVersion: kustomize.toolkit.fluxcd.io/v1\n\
+         metadata: {namespace: flux-system, name: apps}\nspec: {path: apps}\n",
+    )
+    .expect("written");
+    let adopted = fluxgen(folder.path(), &["build", "--adopt", path]);
+    assert!(adopted.status.success(), "{}", errors(&adopted));
+    assert!(read(folder.path(), path).starts_with("# "));
 }
 
 #[test]

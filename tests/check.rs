@@ -242,8 +242,10 @@ path = "./apps/staging"
 path = "apps/staging/"
 [kustomizations.root]
 path = "./"
+kubeConfig.secretRef.name = "far"
 [kustomizations.tree]
 path = "./clusters/prod/more"
+kubeConfig.secretRef.name = "far"
 [kustomizations.variable]
 path = "./apps/${name}"
 [kustomizations.later]

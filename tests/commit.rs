@@ -99,13 +99,17 @@ fn what_else_is_staged_stays_staged_and_out_of_the_commit() {
 #[test]
 fn files_that_are_gone_are_removed_and_what_was_built_before_is_committed() {
     let repository = project();
+    repository.commit(&[("apps/web.yaml", "")]);
     committed(repository.path());
     assert_eq!(
         committed(repository.path()),
         "nothing to commit: HEAD has the generated files as they are"
     );
     let without_web = PROJECT.replace("[kustomizations.web]\npath = \"./web\"\n", "");
-    repository.write("fluxgen.toml", &without_web.replace("./apps", "./"));
+    repository.write(
+        "fluxgen.toml",
+        &without_web.replace("\"./apps\"", "\"./apps\"\ninterval = \"30m\""),
+    );
     // An earlier build without a commit, and one of the files staged as it is no more.
     assert_eq!(repository.fluxgen(&["build"]).code, Some(0));
     let right = repository.read(APPS);
@@ -131,7 +135,7 @@ fn files_that_are_gone_are_removed_and_what_was_built_before_is_committed() {
     committed(repository.path());
     assert_eq!(
         repository.git(&["ls-tree", "-r", "--name-only", "HEAD"]),
-        "fluxgen.toml"
+        "apps/web.yaml\nfluxgen.toml"
     );
 }
 

@@ -68,7 +68,7 @@ fn bytes_that_are_no_text_are_refused() {
     assert!(said.contains("NUL"), "{said}");
     let said = refused(
         "an escaped NUL in a name",
-        with(b"[kustomizations.\"a\\u0000\"]\npath = \"x\"\n"),
+        with(b"[kustomizations.\"a\\u0000\"]\npath = \"./apps\"\n"),
     );
     assert!(said.contains("is no name"), "{said}");
     refused("control characters", with(b"[vars]\na = \"\x1b[31m\"\n"));
@@ -438,7 +438,7 @@ fn clusters(count: usize) -> String {
 
 fn kustomizations(count: usize, fields: &str) -> String {
     (0..count)
-        .map(|at| format!("[kustomizations.k{at}]\npath = \".\"\n{fields}\n"))
+        .map(|at| format!("[kustomizations.k{at}]\npath = \"./apps\"\n{fields}\n"))
         .collect()
 }
 
@@ -453,9 +453,9 @@ fn one_value_that_is_too_large_is_refused_at_its_place() {
     ] {
         for field in ["path", "components"] {
             let text = format!(
-                "{HEAD}[kustomizations.a]\npath = \".\"\n{field} = \"${{{{ {expression} }}}}\"\n"
+                "{HEAD}[kustomizations.a]\npath = \"./apps\"\n{field} = \"${{{{ {expression} }}}}\"\n"
             )
-            .replace("path = \".\"\npath", "path");
+            .replace("path = \"./apps\"\npath", "path");
             let said = refused(expression, &text);
             assert!(
                 said.contains("kustomizations.a"),
@@ -513,8 +513,9 @@ fn what_looks_into_a_value_that_a_template_doubled_pays_for_it() {
         "{{ a }}",
     ] {
         let template = format!("{{% set a = [1] %}}{doubled}{used}{{{{ name }}}}.yaml");
-        let text =
-            format!("{HEAD}[layout]\npath = \"{template}\"\n[kustomizations.a]\npath = \".\"\n");
+        let text = format!(
+            "{HEAD}[layout]\npath = \"{template}\"\n[kustomizations.a]\npath = \"./apps\"\n"
+        );
         let said = refused(used, text);
         assert!(said.contains("layout.path"), "{used}: {said:.2000}");
     }
@@ -593,7 +594,7 @@ fn much_of_one_kind_is_no_more_work_than_its_length() {
         .map(|at| format!("a{at} = \"${{{{ vars.a{} }}}}\"\n", at - 1))
         .collect();
     let used =
-        "[kustomizations.k]\npath = \".\"\npostBuild.substitute.x = \"${{ vars.a19999 }}\"\n";
+        "[kustomizations.k]\npath = \"./apps\"\npostBuild.substitute.x = \"${{ vars.a19999 }}\"\n";
     let text = format!("{HEAD}[vars]\na0 = \"x\"\n{chain}{used}");
     timed("20,000 variables in a chain", || built("a chain", text));
     let cycle = format!("{HEAD}[vars]\na0 = \"${{{{ vars.a19999 }}}}\"\n{chain}{used}");
@@ -609,7 +610,7 @@ fn much_of_one_kind_is_no_more_work_than_its_length() {
     let text = format!("{HEAD}[vars]\n{comments}");
     timed("25,000 comments that hide", || built("comments", text));
     let dangling: String = (0..6_000)
-        .map(|at| format!("[kustomizations.k{at}]\npath = \".\"\ndependsOn = [\"x{at}\"]\n"))
+        .map(|at| format!("[kustomizations.k{at}]\npath = \"./apps\"\ndependsOn = [\"x{at}\"]\n"))
         .collect();
     let text = format!("{HEAD}{dangling}");
     timed("6,000 dangling names", || refused("dangling names", text));

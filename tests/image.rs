@@ -494,7 +494,7 @@ fn a_file_of_marks_that_is_no_yaml_is_an_error_and_loses_no_tag() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(
         said.contains("error[unreadable-tree]")
-            && said.contains("clusters/<cluster>/helm-releases"),
+            && said.contains(&format!("`{RELEASE}` cannot be read")),
         "{said}"
     );
     assert_eq!(read(root, RELEASE), broken);
@@ -1218,7 +1218,7 @@ fn odd_values() -> String {
         "data.emoji = \"🙂 and ä\"".to_owned(),
         "data.controls = \"\\u0007 \\u0085 \\u007f \\u2028 \\ufeff \\t|\"".to_owned(),
         "data.words = [\"yes\", \"1_000\", \"0777\", \"12:30\", \"1e3\", \"~\", \"\", \" \", \"a: b\", \"- a\", \"#\", \"=\", \"<<\", \"2001-01-01\"]".to_owned(),
-        "data.numbers = [1, -1, 1.5, 1e30, 0.1, inf, nan, true]".to_owned(),
+        "data.numbers = [1, -1, 1.5, 1e30, 0.1, true]".to_owned(),
         "data.empty = [[], {}]".to_owned(),
         "data.script = \"#!/bin/sh\\n# a comment\\necho 🙂\\n\\n\\n  indented\\n---\\n\"".to_owned(),
         "data.block = \"a\\n\\n  b # c\\n\"".to_owned(),

@@ -21,7 +21,7 @@ fn a_project_is_built_pushed_and_synced() {
         out.starts_with("bootstrap of cluster `staging`"),
         "the plan is data: {out}"
     );
-    assert!(out.contains("to do: commit 4 files"), "{out}");
+    assert!(out.contains("to do: commit 5 files"), "{out}");
     assert_eq!(err, "");
     assert_eq!(
         scene.git(&["status", "--porcelain"]),
@@ -43,7 +43,8 @@ fn a_project_is_built_pushed_and_synced() {
     assert_eq!(
         files,
         "clusters/staging/flux-system/gotk-components.yaml\nclusters/staging/flux-system/gotk-sync.yaml\n\
-         clusters/staging/flux-system/kustomization.yaml\nclusters/staging/kustomizations/apps.yaml"
+         clusters/staging/flux-system/kustomization.yaml\nclusters/staging/kustomizations/apps.yaml\n\
+         fluxgen.lock"
     );
     scene.expect(0, &["diff"]);
 

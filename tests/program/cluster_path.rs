@@ -206,12 +206,13 @@ fn folders_that_no_cluster_has_any_longer_are_named() {
     write(folder.path(), "fluxgen.toml", text);
     let said = told(&fluxgen(folder.path(), &["check"]));
     for found in [
+        "warning[stale-tree]: nothing is built in `kubernetes/lab/flux` yet",
         "`kubernetes/staging/flux` was generated, but no cluster is named `staging`",
         "`clusters/lab` was generated, but the folder of cluster `lab` is `kubernetes/lab/flux`",
     ] {
         assert!(said.contains(found), "{said}");
     }
-    assert_eq!(said.matches("warning[").count(), 2, "{said}");
+    assert_eq!(said.matches("warning[").count(), 3, "{said}");
     assert!(
         folder
             .path()
