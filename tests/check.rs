@@ -506,3 +506,85 @@ fn what_a_source_leaves_out_is_not_there() {
     let (code, text) = checked(&with_app("", &ignored));
     assert_eq!(code, Some(0), "{text}");
 }
+
+const OWN: &str = r#"
+[repo]
+url = "ssh://git@github.com/acme/fleet"
+[clusters.one]
+[clusters.two]
+[kustomizations.apps]
+path = "./apps"
+postBuild.substitute.WAIT = "10m"
+"#;
+
+#[test]
+fn flux_kinds_in_own_yaml_are_held_to_their_schemas_at_their_lines() {
+    for (text, place, code, says) in [
+        (
+            "apiVersion: helm.toolkit.fluxcd.io/v2beta1\nkind: HelmRelease\nmetadata: {name: a, namespace: b}\nspec: {}\n",
+            "apps/a.yaml:1:13",
+            "stale-api-version",
+            "write `helm.toolkit.fluxcd.io/v2`",
+        ),
+        (
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: a, namespace: b}\nspec:\n  interval: 5x\n  url: https://a.example/b\n",
+            "apps/a.yaml:5:13",
+            "wrong-value",
+            "`spec.interval`",
+        ),
+        (
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: a, namespace: b}\nspec:\n  intervall: 5m\n  interval: ${WAIT}\n  url: https://a.example/b\n",
+            "apps/a.yaml:5:3",
+            "unknown-key",
+            "`interval`",
+        ),
+        (
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: a, namespace: b}\nspec:\n  interval: 5m\n",
+            "apps/a.yaml:",
+            "missing-field",
+            "add `url: …`",
+        ),
+        (
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepo\nmetadata: {name: a, namespace: b}\nspec: {}\n",
+            "apps/a.yaml:2:7",
+            "wrong-value",
+            "the group has `GitRepository`",
+        ),
+        (
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: a}\nspec: {interval: 5m, prune: true, path: ./x, sourceRef: {kind: OCIRepository, name: o}}\n",
+            "apps/a.yaml:3:18",
+            "missing-field",
+            "targetNamespace",
+        ),
+    ] {
+        let repository = Repository::new();
+        repository.write("fluxgen.toml", OWN);
+        repository.write("apps/a.yaml", text);
+        let run = repository.fluxgen(&["check"]);
+        assert_eq!(run.code, Some(1), "{text}{}", run.stderr);
+        for part in [place, &format!("error[{code}]"), says] {
+            assert!(run.stderr.contains(part), "{part}: {text}{}", run.stderr);
+        }
+        assert_eq!(run.stderr.matches("error[").count(), 1, "{}", run.stderr);
+    }
+}
+
+#[test]
+fn what_is_not_known_in_own_yaml_is_not_judged() {
+    for text in [
+        // Values from the cluster.
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: a, namespace: b}\nspec: {interval: \"${I}\", url: \"${U}\", suspend: \"${S}\"}\n",
+        // Kinds of others in groups of their own.
+        "apiVersion: infra.contrib.fluxcd.io/v1\nkind: Terraform\nmetadata: {name: a, namespace: b}\nspec: {x: 1}\n",
+        "apiVersion: acme.example/v1\nkind: HelmRelease\nmetadata: {name: a, namespace: b}\nspec: {x: 1}\n",
+    ] {
+        let repository = Repository::new();
+        let toml =
+            format!("{OWN}postBuild.substituteFrom = [{{ kind = \"ConfigMap\", name = \"c\" }}]\n");
+        repository.write("fluxgen.toml", &toml);
+        repository.write("apps/a.yaml", text);
+        let run = repository.fluxgen(&["check"]);
+        assert!(!run.stderr.contains("a.yaml"), "{text}{}", run.stderr);
+        assert_eq!(run.code, Some(0), "{text}{}", run.stderr);
+    }
+}

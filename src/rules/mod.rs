@@ -9,6 +9,7 @@ mod malformed_substitution;
 mod missing_component;
 mod not_checked;
 mod not_substituted;
+mod own_yaml;
 mod path_not_found;
 mod policy_lint;
 mod policy_test;
@@ -116,6 +117,7 @@ pub static RULES: &[Rule] = &[
     missing_component::RULE,
     unknown_alias::RULE,
     component_not_found::RULE,
+    own_yaml::RULE,
     unbuildable_folder::RULE,
     malformed_substitution::RULE,
     unset_variable::RULE,

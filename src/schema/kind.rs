@@ -117,6 +117,14 @@ impl KindSchema {
         (group == self.group && minor < *until).then_some(*until)
     }
 
+    /// Whether an apiVersion is one that only a later minor has.
+    pub fn is_newer(&self, api_version: &str, minor: FluxMinor) -> bool {
+        let later = self.api_versions.iter().filter(|(since, _)| *since > minor);
+        later
+            .map(|(_, version)| format!("{}/{version}", self.group))
+            .any(|version| version == api_version)
+    }
+
     /// What paths into it begin with: its section, or its name where it has none.
     pub(super) fn place(&self) -> &str {
         match self.section.as_str() {

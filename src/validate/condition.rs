@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Validating;
 use super::format::has_password;
 use crate::diagnostic::Diagnostic;
-use crate::node::Node;
+use crate::node::{Node, Value};
 use crate::schema::{Condition, Origin, SchemaNode};
 
 /// Corrections applied to one text at the most; each removes one fault.
@@ -23,7 +23,7 @@ impl Validating<'_> {
                 false => locate(node, &condition.at),
             };
             let text = located.and_then(Node::as_str).unwrap_or_default();
-            if is_open(text) {
+            if is_open(text) || self.is_yaml && located.is_some_and(has_open_text) {
                 continue;
             }
             let span = located.map(|node| node.span);
@@ -153,6 +153,18 @@ pub(crate) fn is_open(text: &str) -> bool {
         rest = after;
     }
     false
+}
+
+/// Whether a value, or one below it, comes from a substitution.
+fn has_open_text(node: &Node) -> bool {
+    match node.value.scalar() {
+        Value::String(text) => is_open(text),
+        Value::Array(items) => items.iter().any(has_open_text),
+        Value::Table(table) => table
+            .iter()
+            .any(|(key, entry)| is_open(key) || has_open_text(&entry.node)),
+        _ => false,
+    }
 }
 
 /// The place of a condition's field, or of the nearest one above it that is there.

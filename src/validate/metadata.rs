@@ -40,7 +40,9 @@ pub(super) fn validate(validating: &mut Validating<'_>, resource: &Resource) {
         true => is_subdomain(&identity.name),
         false => is_path_segment(&identity.name),
     };
-    if !is_name {
+    if validating.is_unknown(&identity.name) {
+        // The name is not known here.
+    } else if !is_name {
         validating.push(wrong_name("name", &identity.name), span("name"));
     } else if NAMED_IN_LABELS.contains(&identity.kind.as_str())
         && is_flux
@@ -63,11 +65,19 @@ pub(super) fn validate(validating: &mut Validating<'_>, resource: &Resource) {
             span("name"),
         );
     }
-    if !identity.namespace.is_empty() && !is_label(&identity.namespace) {
+    if validating.is_unknown(&identity.namespace) {
+        // Nor is the namespace.
+    } else if !identity.namespace.is_empty() && !is_label(&identity.namespace) {
         validating.push(
             wrong_name("namespace", &identity.namespace),
             span("namespace"),
         );
+    } else if is_flux && identity.namespace.is_empty() && validating.is_yaml {
+        let message = format!("{} `{}` has no namespace", identity.kind, identity.name);
+        let diagnostic = Diagnostic::error("missing-field", message)
+            .with_note("Flux refuses to apply it, and nothing else of that Kustomization is applied")
+            .with_help("add `metadata.namespace`, or set `targetNamespace` on the Kustomization that applies it");
+        validating.push(diagnostic, span("name"));
     } else if is_flux && identity.namespace.is_empty() {
         validating.push(wrong_name("namespace", ""), span("name"));
     }
@@ -96,12 +106,15 @@ pub(super) fn validate(validating: &mut Validating<'_>, resource: &Resource) {
 
 pub(super) fn labels(validating: &mut Validating<'_>, table: &Table) {
     for (key, entry) in table.iter() {
-        if let Some(fault) = label_key_fault(key) {
+        if let Some(fault) = label_key_fault(key)
+            && !validating.is_unknown(key)
+        {
             validating.push(Diagnostic::error("wrong-label", fault), entry.key);
         }
         if let Value::String(text) = entry.node.value.scalar()
             && !super::is_open(text)
             && let Some(fault) = label_value_fault(text)
+            && !validating.is_unknown(text)
         {
             validating.push(Diagnostic::error("wrong-label", fault), entry.node.span);
         }
@@ -112,7 +125,9 @@ pub(super) fn annotations(validating: &mut Validating<'_>, node: &Node, table: &
     let mut bytes = 0;
     for (key, entry) in table.iter() {
         // Kubernetes lowers an annotation's key before it judges it.
-        if let Some(fault) = label_key_fault(&key.to_lowercase()) {
+        if let Some(fault) = label_key_fault(&key.to_lowercase())
+            && !validating.is_unknown(key)
+        {
             validating.push(Diagnostic::error("wrong-label", fault), entry.key);
         }
         bytes += key.len() + entry.node.as_str().map_or(0, str::len);

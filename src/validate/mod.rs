@@ -43,6 +43,7 @@ pub fn validate(expanded: Expanded, diagnostics: &mut Diagnostics) -> Validated 
                     variant,
                     cluster,
                     place: place_of(variant, resource),
+                    is_yaml: false,
                     found: &mut found,
                 };
                 validating.resource(resource);
@@ -58,6 +59,24 @@ pub fn validate(expanded: Expanded, diagnostics: &mut Diagnostics) -> Validated 
 /// Validates a resource that comes from a cluster's settings and not from a section; faults without
 /// a place of their own are shown at `span`.
 pub(crate) fn validate_one(resource: &Resource, cluster: &Cluster, span: Span) -> Vec<Diagnostic> {
+    let place = resource.identity.kind.clone();
+    validate_at(resource, cluster, span, place, false)
+}
+
+/// Validates a resource of a YAML file that the cluster applies; texts with `${…}` that are left in it are not
+/// judged. Faults without a place of their own are shown at `span`.
+pub(crate) fn validate_yaml(resource: &Resource, cluster: &Cluster, span: Span) -> Vec<Diagnostic> {
+    let place = resource.identity.to_string();
+    validate_at(resource, cluster, span, place, true)
+}
+
+fn validate_at(
+    resource: &Resource,
+    cluster: &Cluster,
+    span: Span,
+    place: String,
+    is_yaml: bool,
+) -> Vec<Diagnostic> {
     let variant = Variant {
         section: Section::MANIFESTS,
         span,
@@ -75,7 +94,8 @@ pub(crate) fn validate_one(resource: &Resource, cluster: &Cluster, span: Span) -
     let mut validating = Validating {
         variant: &variant,
         cluster,
-        place: resource.identity.kind.clone(),
+        place,
+        is_yaml,
         found: &mut found,
     };
     validating.resource(resource);
@@ -98,6 +118,8 @@ struct Validating<'a> {
     cluster: &'a Cluster,
     /// What messages call the resource: `kustomizations.apps`.
     place: String,
+    /// The resource is from a YAML file, where paths start at the object and not at its spec.
+    is_yaml: bool,
     found: &'a mut Vec<Diagnostic>,
 }
 
@@ -132,7 +154,7 @@ impl Validating<'_> {
             self.push(diagnostic, span);
         }
         match resource.get(&["spec"]) {
-            Some(spec) => self.node(spec, kind.root(), ""),
+            Some(spec) => self.node(spec, kind.root(), if self.is_yaml { "spec" } else { "" }),
             None => self.push(
                 Diagnostic::error("missing-field", format!("a {} needs `spec`", kind.kind))
                     .with_help("add `spec`"),
@@ -175,6 +197,20 @@ impl Validating<'_> {
             self.push(diagnostic, span);
             return;
         }
+        let is_newer = kind.is_newer(&resource.api_version, minor);
+        if let Some(served) = served.as_ref().filter(|_| self.is_yaml && !is_newer) {
+            let message = format!(
+                "Flux {version} does not serve {} `{}`",
+                kind.kind, resource.api_version
+            );
+            let diagnostic = Diagnostic::error("stale-api-version", message)
+                .with_note("the API server refuses it, and Flux applies nothing of the Kustomization that holds it")
+                .with_help(format!(
+                    "write `{served}`; `flux migrate -f PATH` rewrites whole files"
+                ));
+            self.push(diagnostic, span);
+            return;
+        }
         let diagnostic = Diagnostic::error(
             "flux-version",
             format!(
@@ -187,6 +223,11 @@ impl Validating<'_> {
             None => diagnostic.with_help("raise `flux.version`"),
         };
         self.push(diagnostic, span);
+    }
+
+    /// Whether a text of a YAML file has a variable whose value is not known here.
+    pub(super) fn is_unknown(&self, text: &str) -> bool {
+        self.is_yaml && condition::is_open(text)
     }
 
     /// Adds a finding at `span`, or at the resource's key where nothing was written.
@@ -221,6 +262,10 @@ impl Validating<'_> {
     }
 
     fn wrong_type(&mut self, node: &Node, schema: &SchemaNode, path: &str) {
+        // A substitution that is not known here decides the type as well.
+        if node.as_str().is_some_and(|text| self.is_unknown(text)) {
+            return;
+        }
         let expected = match schema.kind {
             Type::Object => "a table",
             Type::Array => "an array",
@@ -267,11 +312,9 @@ impl Validating<'_> {
                     } else if path.is_empty() {
                         known.extend(crate::resolve::OWN_KEYS);
                     }
-                    if schema
-                        .properties
-                        .values()
-                        .any(|node| node.shorthand.is_some())
-                    {
+                    let has_shorthand =
+                        |node: &std::sync::Arc<SchemaNode>| node.shorthand.is_some();
+                    if !self.is_yaml && schema.properties.values().any(has_shorthand) {
                         known.push("source");
                     }
                     let place = self.name(path);
@@ -291,7 +334,7 @@ impl Validating<'_> {
                 diagnostic = match schema.property(field) {
                     Some(property) => diagnostic
                         .with_note(format!("`{inside}`: {}", property.description))
-                        .with_help(format!("add {}", example(field, property, minor))),
+                        .with_help(format!("add {}", self.example(field, property))),
                     None => diagnostic.with_help(format!("add `{field}`")),
                 };
                 let newest = schema.keywords(FluxMinor::NEWEST);
@@ -395,6 +438,9 @@ impl Validating<'_> {
     }
 
     fn text(&mut self, node: &Node, text: &str, schema: &SchemaNode, path: &str) {
+        if self.is_unknown(text) {
+            return;
+        }
         let minor = self.variant.minor;
         if schema.takes_variables() && is_open(text) {
             // The rule `not-substituted` has the word.
@@ -472,6 +518,32 @@ impl Validating<'_> {
         self.push(diagnostic, node.span);
     }
 
+    /// What to type for a missing field.
+    fn example(&self, field: &str, schema: &SchemaNode) -> String {
+        let value = match schema.kind {
+            Type::Object if self.is_yaml => "{…}".to_owned(),
+            Type::Object => "{ … }".to_owned(),
+            Type::Array => "[…]".to_owned(),
+            Type::Integer => "1".to_owned(),
+            Type::Boolean => "true".to_owned(),
+            Type::String => {
+                let text = match schema.values_in(self.variant.minor).next() {
+                    Some(value) => value.value.as_str(),
+                    None if schema.format == Some(Format::Duration) => "10m",
+                    None => "…",
+                };
+                match self.is_yaml {
+                    true => text.to_owned(),
+                    false => format!("\"{text}\""),
+                }
+            }
+        };
+        match self.is_yaml {
+            true => format!("`{field}: {value}`"),
+            false => format!("`{field} = {value}`"),
+        }
+    }
+
     /// What messages call a field: `kustomizations.apps` for the root, the path from there below.
     pub(super) fn name(&self, path: &str) -> String {
         if path.is_empty() {
@@ -514,20 +586,4 @@ fn join(path: &str, key: &str) -> String {
 
 fn plural(count: u64) -> &'static str {
     if count == 1 { "" } else { "s" }
-}
-
-/// What to type for a missing field.
-fn example(field: &str, schema: &SchemaNode, minor: FluxMinor) -> String {
-    let value = match schema.kind {
-        Type::Object => "{ … }".to_owned(),
-        Type::Array => "[…]".to_owned(),
-        Type::Integer => "1".to_owned(),
-        Type::Boolean => "true".to_owned(),
-        Type::String => match schema.values_in(minor).next() {
-            Some(value) => format!("\"{}\"", value.value),
-            None if schema.format == Some(Format::Duration) => "\"10m\"".to_owned(),
-            None => "\"…\"".to_owned(),
-        },
-    };
-    format!("`{field} = {value}`")
 }
