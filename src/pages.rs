@@ -645,14 +645,17 @@ fn all() -> impl Iterator<Item = Page> {
     let lints = LINTS
         .iter()
         .map(|lint| of_stage(lint.code, lint.summary, lint.page));
-    let forecasts = forecast::RULES.iter().map(|rule| Page {
+    // What the forecast or an upgrade brings may be a rule as well, which then has the page.
+    let is_rule = |code: &str| RULES.iter().any(|rule| rule.code == code);
+    let forecasts = forecast::RULES
+        .iter()
+        .filter(move |rule| !is_rule(rule.name));
+    let forecasts = forecasts.map(|rule| Page {
         code: rule.name,
         summary: rule.summary,
         text: "",
         docs: rule.docs,
     });
-    // What an upgrade brings may be a rule as well, which then has the page.
-    let is_rule = |code: &str| RULES.iter().any(|rule| rule.code == code);
     let facts = FACTS.iter().filter(move |fact| !is_rule(fact.code));
     let facts = facts.map(|fact| Page {
         code: fact.code,

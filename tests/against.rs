@@ -338,13 +338,15 @@ fn everything_of_a_side_comes_from_that_side() {
         path = "./apps"
         dependsOn = ["own"]
     "#;
-    let own = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: own, namespace: flux-system}\n";
+    let own = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: own, namespace: flux-system}\n\
+               spec: {interval: 10m, prune: true, path: ./own, sourceRef: {kind: GitRepository, name: flux-system}}\n";
     let repository = Repository::new();
     for (path, text) in [
         ("deploy/fluxgen.toml", toml),
         ("deploy/values.yaml", "replicas: 1\n"),
         ("deploy/clusters/prod/own.yaml", own),
         ("apps/web.yaml", WEB),
+        ("own/web.yaml", &WEB.replacen("name: web", "name: own", 1)),
     ] {
         repository.write(path, text);
     }
@@ -406,7 +408,7 @@ fn a_folder_that_changes_is_a_change_that_flux_applies() {
 fn what_the_user_keeps_in_the_cluster_folder_is_compared_too() {
     let own = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n\
                metadata: {name: own, namespace: flux-system}\n\
-               spec: {prune: true, path: ./apps, sourceRef: {kind: GitRepository, name: flux-system}}\n";
+               spec: {interval: 10m, prune: true, path: ./apps, sourceRef: {kind: GitRepository, name: flux-system}}\n";
     let repository = fleet();
     repository.commit(&[("clusters/prod/own.yaml", own)]);
     std::fs::remove_file(repository.path().join("clusters/prod/own.yaml")).expect("removed");
@@ -859,7 +861,9 @@ fn teams(repository: &Repository, set: &str) {
     let inputs = "[diff]\ndeny = \"destructive\"\n[sources.helm.charts]\nurl = \"https://charts.example\"\n[sets.team]\ninputs = [{ name = \"red\" }, { name = \"blue\" }]\n";
     repository.write("fluxgen.toml", &format!("{FLEET}\n{inputs}{set}"));
     for name in ["web", "red/a", "blue/a"] {
-        repository.write(&format!("apps/{name}.yaml"), WEB);
+        let own = format!("name: {}", name.replace('/', "-"));
+        let manifest = WEB.replacen("name: web", &own, 1);
+        repository.write(&format!("apps/{name}.yaml"), &manifest);
     }
     repository.build_and_commit();
 }

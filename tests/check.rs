@@ -246,8 +246,6 @@ kubeConfig.secretRef.name = "far"
 [kustomizations.tree]
 path = "./clusters/prod/more"
 kubeConfig.secretRef.name = "far"
-[kustomizations.variable]
-path = "./apps/${name}"
 [kustomizations.later]
 path = "./later"
 suspend = true

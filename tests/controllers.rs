@@ -47,7 +47,8 @@ fn check(toml: &str) -> (bool, String) {
     let folder = tempfile::tempdir().expect("a folder");
     for path in ["base", "apps"] {
         fs::create_dir_all(folder.path().join(path)).expect("a folder");
-        let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: default}\n";
+        let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: default}\n\
+                    data: {a: b}\n";
         fs::write(folder.path().join(path).join("cm.yaml"), text).expect("a file");
     }
     fs::write(
@@ -672,7 +673,7 @@ fn patches_are_patches() {
                 "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata: {b: c}\n",
                 Silent,
             ),
-            ("[{\"op\": \"remove\", \"path\": \"/a\"}]", Silent),
+            ("[{\"op\": \"remove\", \"path\": \"/data\"}]", Silent),
             ("${PATCH}", Silent),
             ("}{", Error("the patch is not YAML")),
             ("", Error("the patch is empty")),

@@ -310,7 +310,7 @@ fn names_never_lead_out_of_the_folder() {
 #[test]
 fn names_that_differ_only_in_case_are_refused() {
     refused("clusters", format!("{HEAD}[clusters.Staging]\n"));
-    let manifests = "[manifests.\"/a\"]\napiVersion = \"v1\"\nkind = \"ClusterThing\"\n[manifests.\"/A\"]\napiVersion = \"v1\"\nkind = \"ClusterThing\"\n";
+    let manifests = "[manifests.\"/a\"]\napiVersion = \"example.org/v1\"\nkind = \"ClusterThing\"\n[manifests.\"/A\"]\napiVersion = \"example.org/v1\"\nkind = \"ClusterThing\"\n";
     let said = refused("files", format!("{HEAD}{manifests}"));
     assert!(said.contains("differ only in case"), "{said}");
 }

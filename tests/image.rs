@@ -518,9 +518,9 @@ fn small_text(resources: &str) -> String {
     format!("{head}[clusters.prod]\n{IMAGES}{resources}")
 }
 
-/// A ConfigMap, whose fields may be anything.
+/// A resource of a group without a schema, whose fields may be anything.
 fn config_map(name: &str, data: &str) -> String {
-    format!("[manifests.\"{name}\"]\napiVersion = \"v1\"\nkind = \"ConfigMap\"\n{data}\n")
+    format!("[manifests.\"{name}\"]\napiVersion = \"example.org/v1\"\nkind = \"ConfigMap\"\n{data}\n")
 }
 
 fn marked(part: &str, initial: &str) -> String {

@@ -18,6 +18,9 @@ policy.semver.range = "6.x"
 [imageUpdates.main]
 git.commit.author = { name = "fluxcdbot", email = "fluxcdbot@users.noreply.github.com" }
 update.path = "./"
+# What the tests write into its folder is not always what Flux could build.
+[defaults.kustomizations]
+suspend = true
 "#;
 
 fn project(text: &str) -> tempfile::TempDir {
@@ -363,7 +366,7 @@ fn policies_and_automations_of_the_users_own_files_count() {
     let automation = of(
         "ImageUpdateAutomation",
         "  namespace: flux-system\n",
-        "  interval: 30m\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n  git:\n    commit:\n      messageTemplate: '{{ .Changed.Changes }}'\n  update:\n    path: ./clusters/staging",
+        "  interval: 30m\n  sourceRef:\n    kind: GitRepository\n    name: flux-system\n  git:\n    commit:\n      author:\n        email: bot@acme.example\n      messageTemplate: '{{ .Changed.Changes }}'\n  update:\n    path: ./clusters/staging",
     );
     write(root, "clusters/staging/automation.yaml", &automation);
     let found = run(root, &["check"]);
@@ -427,7 +430,7 @@ fn a_policy_in_another_clusters_folder_is_not_this_clusters() {
     write(
         folder.path(),
         "clusters/prod/policy.yaml",
-        "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata: {name: podinfo, namespace: flux-system}\nspec: {}\n",
+        "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata: {name: podinfo, namespace: flux-system}\nspec: {imageRepositoryRef: {name: podinfo}, policy: {semver: {range: 1.x}}}\n",
     );
     let found = run(folder.path(), &["check"]);
     assert_said(

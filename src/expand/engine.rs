@@ -18,6 +18,9 @@ const DEEPEST: usize = 200;
 /// The bytes of a string that cost as much as an item.
 const BYTES: u64 = 64;
 
+/// How a test of the template language compares two values.
+type Comparison = fn(&Value, &Value) -> bool;
+
 /// An environment with strict undefined in which no value costs less than its size.
 ///
 /// It runs what [`super::guard`] returns.
@@ -33,7 +36,7 @@ pub(crate) fn environment() -> Environment<'static> {
         weigh(state, value)?;
         escape_formatter(out, state, value)
     });
-    let comparisons: [(&[&'static str], fn(&Value, &Value) -> bool); 7] = [
+    let comparisons: [(&[&'static str], Comparison); 7] = [
         (&["eq", "equalto", "=="], tests::is_eq),
         (&["ne", "!="], tests::is_ne),
         (&["lt", "lessthan", "<"], tests::is_lt),

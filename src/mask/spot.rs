@@ -104,7 +104,11 @@ impl<'a> Spot<'a> {
     /// The spot of the field `name` of `table`, which is at this spot.
     pub(crate) fn field(self, table: &Table, name: &'a str) -> Self {
         let schema = self.schema_of(table, name);
-        let (secrecy, below) = self.inherited(table, name);
+        let (secrecy, below) = match self.is_toml && self.name == "sync" && name == "secret" {
+            // `flux.sync.secret` is the name of a Secret.
+            true => (Secrecy::Open, Secrecy::Open),
+            false => self.inherited(table, name),
+        };
         Self {
             secrecy,
             below,

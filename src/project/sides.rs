@@ -187,7 +187,8 @@ policy.semver.range = "6.x"
             (
                 "clusters/one/own.yaml",
                 "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\n\
-                 metadata: {name: own, namespace: flux-system}\n",
+                 metadata: {name: own, namespace: flux-system}\n\
+                 spec: {interval: 1m, url: \"https://git.acme.example/own\"}\n",
             ),
         ]
         .into_iter()

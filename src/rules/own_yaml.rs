@@ -26,8 +26,7 @@ version that `flux.version` pins for it. They are held to the same schemas as th
 types, formats, and what the controllers refuse, after kustomize and substitution. A text with a variable
 whose value is only in the cluster is not judged.
 
-Write the version that the message shows; `flux migrate -f PATH` rewrites whole files. A finding that is meant
-is ignored by a comment on its line or the line above: `# fluxgen: ignore[stale-api-version]`.
+Write the version that the message shows; `flux migrate -f PATH` rewrites whole files.
 
 Flux: <https://fluxcd.io/flux/cmd/flux_migrate/>",
     check,
@@ -46,7 +45,9 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
     let mut judged: HashMap<Judged<'_>, Vec<Diagnostic>> = HashMap::new();
     for (at, cluster) in graph.settings().clusters.iter().enumerate() {
         for object in survey.cluster(at).objects() {
-            if object.id.is_some() || !is_flux(object.identity) {
+            // The API takes an object of Flux without a `spec`, and other tools complete such ones.
+            let is_whole = object.resource.get(&["spec"]).is_some();
+            if object.id.is_some() || !is_flux(object.identity) || !is_whole {
                 continue;
             }
             let key = (

@@ -42,7 +42,10 @@ fn check(graph: &Graph, facts: &Facts<'_>, diagnostics: &mut Diagnostics) {
             };
             // What is not known may be what is missing.
             let is_judged = fault.kind == FaultKind::Build && contents.unknown.is_empty();
-            if !is_judged || applier.is_suspended {
+            let mut patches = build.patches.iter();
+            // What a variable of Flux stands for decides what such a patch does.
+            let is_open = patches.any(|patch| crate::validate::is_open(&patch.patch));
+            if !is_judged || applier.is_suspended || is_open {
                 continue;
             }
             let path = resource.get(&["spec", "path"]);
