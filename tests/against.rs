@@ -860,10 +860,10 @@ fn several_renames_at_once_are_one_plan() {
 fn teams(repository: &Repository, set: &str) {
     let inputs = "[diff]\ndeny = \"destructive\"\n[sources.helm.charts]\nurl = \"https://charts.example\"\n[sets.team]\ninputs = [{ name = \"red\" }, { name = \"blue\" }]\n";
     repository.write("fluxgen.toml", &format!("{FLEET}\n{inputs}{set}"));
-    for name in ["web", "red/a", "blue/a"] {
+    for name in ["apps/web", "teams/red/a", "teams/blue/a"] {
         let own = format!("name: {}", name.replace('/', "-"));
         let manifest = WEB.replacen("name: web", &own, 1);
-        repository.write(&format!("apps/{name}.yaml"), &manifest);
+        repository.write(&format!("{name}.yaml"), &manifest);
     }
     repository.build_and_commit();
 }
@@ -873,7 +873,7 @@ fn the_resources_of_a_set_are_renamed_together() {
     let repository = Repository::new();
     teams(
         &repository,
-        "[sets.team.kustomizations.\"${{ inputs.name }}\"]\npath = \"./apps/${{ inputs.name }}\"\n",
+        "[sets.team.kustomizations.\"${{ inputs.name }}\"]\npath = \"./teams/${{ inputs.name }}\"\n",
     );
     edit(
         &repository,

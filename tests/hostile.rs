@@ -577,15 +577,6 @@ fn what_is_large_only_together_is_one_error_that_names_the_place() {
         &format!("{HEAD}{}{groups}", clusters(25_000)),
         "clusters of this group",
     );
-    let path = "{% for i in range(1500) %}{% set x = i %}{% endfor %}{{ name }}.yaml";
-    too_large(
-        "a path that counts",
-        &format!(
-            "{HEAD}[layout]\npath = \"{path}\"\n{}",
-            kustomizations(30_000, "")
-        ),
-        "layout.path",
-    );
 }
 
 #[test]

@@ -520,7 +520,9 @@ fn small_text(resources: &str) -> String {
 
 /// A resource of a group without a schema, whose fields may be anything.
 fn config_map(name: &str, data: &str) -> String {
-    format!("[manifests.\"{name}\"]\napiVersion = \"example.org/v1\"\nkind = \"ConfigMap\"\n{data}\n")
+    format!(
+        "[manifests.\"{name}\"]\napiVersion = \"example.org/v1\"\nkind = \"ConfigMap\"\n{data}\n"
+    )
 }
 
 fn marked(part: &str, initial: &str) -> String {

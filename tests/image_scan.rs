@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-const PROJECT: &str = r#"[repo]
-url = "ssh://git@github.com/acme/fleet"
+/// What the tests write into the folder is not always what Flux could build.
+const PROJECT: &str = r#"defaults.kustomizations.suspend = true
+repo.url = "ssh://git@github.com/acme/fleet"
 [flux]
 version = "2.9.4"
 componentsExtra = ["image-reflector-controller", "image-automation-controller"]
@@ -18,9 +19,6 @@ policy.semver.range = "6.x"
 [imageUpdates.main]
 git.commit.author = { name = "fluxcdbot", email = "fluxcdbot@users.noreply.github.com" }
 update.path = "./"
-# What the tests write into its folder is not always what Flux could build.
-[defaults.kustomizations]
-suspend = true
 "#;
 
 fn project(text: &str) -> tempfile::TempDir {
