@@ -12,6 +12,9 @@ pub(super) const SETTINGS: &str = include_str!("../../schemas/settings.json");
 /// What an expression looks like, somewhere in a string.
 const EXPRESSION: &str = r"\$\{\{";
 
+/// What an expression or a variable that Flux substitutes looks like, somewhere in a string.
+const VARIABLE: &str = r"\$\{";
+
 /// The schema, as `fluxgen schema` prints it and `schemas/fluxgen.schema.json` holds it.
 pub fn editor_schema() -> Value {
     let mut settings: Value = serde_json::from_str(SETTINGS).unwrap_or_default();
@@ -285,7 +288,7 @@ fn field(node: &SchemaNode) -> Value {
             }
             Some(pattern) => json!({
                 "allOf": [{ "$ref": "#/definitions/text" }],
-                "pattern": format!("{}|{EXPRESSION}", pattern.as_str())
+                "pattern": format!("{}|{VARIABLE}", pattern.as_str())
             }),
             None => json!({ "allOf": [{ "$ref": "#/definitions/text" }] }),
         },
@@ -380,7 +383,7 @@ fn shared() -> Map<String, Value> {
             "additionalProperties": false
         });
         if let Some(pattern) = pattern {
-            text["pattern"] = format!("{pattern}|{EXPRESSION}").into();
+            text["pattern"] = format!("{pattern}|{VARIABLE}").into();
         }
         text
     };
