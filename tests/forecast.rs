@@ -731,7 +731,14 @@ fn what_leaves_the_folder_in_the_change_of_the_spec_may_be_deleted_by_the_old_sp
     ];
     let renamed: &[(&str, &str)] = &[("other/web.yaml", WEB), ("other/api.yaml", API)];
     let apps = "path: ./apps";
-    let table: &[(&str, String, String, &[(&str, &str)], &[&str])] = &[
+    type Row<'a> = (
+        &'a str,
+        String,
+        String,
+        &'a [(&'a str, &'a str)],
+        &'a [&'a str],
+    );
+    let table: &[Row<'_>] = &[
         (
             "pruned as ever",
             on(apps),
